@@ -1,0 +1,52 @@
+# Compiler settings for every target, and the functions that declare libraries and tests.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(iris_options INTERFACE)
+target_compile_options(iris_options INTERFACE -Wall -Wextra -Wshadow -Wconversion)
+# Decisions and coefficients must not depend on whether the compiler fused a multiply-add.
+target_compile_options(iris_options INTERFACE -ffp-contract=off)
+if(IRIS_WERROR)
+  target_compile_options(iris_options INTERFACE -Werror)
+endif()
+if(IRIS_SANITIZE)
+  target_compile_options(iris_options INTERFACE -fsanitize=${IRIS_SANITIZE}
+                         -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(iris_options INTERFACE -fsanitize=${IRIS_SANITIZE})
+endif()
+# Boost.Asio's handlers are move-only and its deprecated names are not used here.
+target_compile_definitions(iris_options INTERFACE BOOST_ASIO_NO_DEPRECATED)
+
+# iris_library(name SOURCES a.cpp … USES base …): the static library of one folder of src/.
+# USES lists the folders it may include from; tests/structure checks the list against the includes.
+function(iris_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES;LINKS;PRIVATE_LINKS" ${ARGN})
+  add_library(iris_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(iris_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(iris_${name} PUBLIC iris_options)
+  foreach(used IN LISTS ARG_USES)
+    target_link_libraries(iris_${name} PUBLIC iris_${used})
+  endforeach()
+  target_link_libraries(iris_${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS})
+endfunction()
+
+# iris_unit_test(folder SOURCES a_test.cpp …): the GoogleTest program of one folder of src/.
+function(iris_unit_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name}_test ${ARG_SOURCES})
+  target_link_libraries(${name}_test PRIVATE ${ARG_LINKS} GTest::gtest GTest::gtest_main)
+  target_compile_definitions(${name}_test PRIVATE IRIS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME unit/${name} COMMAND ${name}_test)
+  set_tests_properties(unit/${name} PROPERTIES TIMEOUT 300 LABELS unit)
+endfunction()

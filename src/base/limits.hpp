@@ -1,0 +1,23 @@
+// Every bound on input, in one place. A reader that meets a larger input refuses it and names the
+// bound; nothing is read without one.
+#pragma once
+
+#include <cstddef>
+
+namespace iris::limits {
+
+inline constexpr std::size_t kFileBytes = std::size_t{4} << 30;    // any file read whole
+inline constexpr std::size_t kConfigBytes = std::size_t{4} << 20;  // YAML, JSON and DVC files
+inline constexpr std::size_t kModelBytes = std::size_t{512} << 20;
+
+inline constexpr std::size_t kTableColumns = 16'384;
+inline constexpr std::size_t kTableRows = 100'000'000;
+inline constexpr std::size_t kCellBytes = std::size_t{1} << 20;
+
+inline constexpr std::size_t kClasses = 4'096;
+
+inline constexpr std::size_t kHeaderBytes = std::size_t{8} << 10;
+inline constexpr std::size_t kBodyBytes = std::size_t{4} << 20;
+inline constexpr std::size_t kRowsPerRequest = 100'000;
+
+}  // namespace iris::limits

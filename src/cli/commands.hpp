@@ -1,0 +1,11 @@
+// The commands, in the order of the pipeline. A new command is a file of its own, a line here and
+// a line in the table of main.cpp.
+#pragma once
+
+#include "cli/command.hpp"
+
+namespace iris::cli {
+
+Command version_command();
+
+}  // namespace iris::cli

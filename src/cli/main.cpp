@@ -1,0 +1,103 @@
+// The program's entry: the table of commands, their help, and one exit status for each outcome.
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/commands.hpp"
+
+namespace iris::cli {
+namespace {
+
+std::vector<Command> all_commands() { return {version_command()}; }
+
+// Edit distance (Levenshtein), for did-you-mean.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
+
+int unknown_command(std::string_view name, const std::vector<Command>& commands) {
+  fmt::print(stderr, "iris: '{}' is not a command", name);
+  const auto nearest = std::min_element(commands.begin(), commands.end(), [&](auto& a, auto& b) {
+    return distance(name, a.name) < distance(name, b.name);
+  });
+  if (distance(name, nearest->name) <= 2) fmt::print(stderr, "; did you mean '{}'?", nearest->name);
+  fmt::print(stderr, "\nTry 'iris --help'.\n");
+  return static_cast<int>(ExitCode::kInput);
+}
+
+int run(int argc, char** argv) {
+  const auto commands = all_commands();
+  CLI::App app{"From a table to a service proven under load.", "iris"};
+  app.set_version_flag("--version", std::string("iris ") + IRIS_VERSION);
+  app.footer(
+      "Exit status: 0 done; 1 a gate said no; 2 wrong use or bad input; 3 the machine lacks\n"
+      "something. 'iris COMMAND --help' shows a command's flags and an example.");
+  app.require_subcommand(1);
+  bool quiet = false;
+
+  std::vector<Action> actions;
+  std::vector<CLI::App*> subcommands;
+  for (const auto& command : commands) {
+    CLI::App* subcommand = app.add_subcommand(command.name, command.summary);
+    subcommand->footer(std::string("Example:\n  ") + command.example);
+    subcommand->add_flag("-q,--quiet", quiet, "No progress on standard error");
+    subcommands.push_back(subcommand);
+    actions.push_back(command.define(*subcommand));
+  }
+
+  if (argc > 1 && argv[1][0] != '-') {
+    const std::string_view name(argv[1]);
+    if (std::none_of(commands.begin(), commands.end(), [&](auto& c) { return c.name == name; })) {
+      return unknown_command(name, commands);
+    }
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kInput);
+  }
+
+  const SystemClock clock;
+  Log log;
+  log.set_quiet(quiet);
+  Context context{clock, log};
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    if (!subcommands[i]->parsed()) continue;
+    const auto outcome = actions[i](context);
+    if (outcome) return static_cast<int>(*outcome);
+    fmt::print(stderr, "iris {}: {}\n", commands[i].name, outcome.error().message);
+    return static_cast<int>(outcome.error().code);
+  }
+  return static_cast<int>(ExitCode::kInput);
+}
+
+}  // namespace
+}  // namespace iris::cli
+
+int main(int argc, char** argv) {
+  // A reader that went away shows as an error of write, not as our death.
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return iris::cli::run(argc, argv);
+  } catch (const std::exception& error) {
+    // Only exhaustion of memory or a bug gets here: what is expected to fail returns a Result.
+    std::fprintf(stderr, "iris: internal error: %s\n", error.what());
+    return 70;
+  }
+}
