@@ -1,0 +1,44 @@
+"""Fixtures for the tests that drive the built program with real clients.
+
+IRIS_BIN names the program under test; without it, the release build.
+"""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+REPO = pathlib.Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repo():
+    """The root of the checkout."""
+    return REPO
+
+
+@pytest.fixture(scope="session")
+def iris():
+    """The path of the program under test."""
+    path = pathlib.Path(os.environ.get("IRIS_BIN", REPO / "build" / "release" / "iris"))
+    assert path.is_file(), f"{path} is not built; run ./run build"
+    return path
+
+
+@pytest.fixture(scope="session")
+def run_iris(iris):
+    """Runs a command to its end: run_iris("check", "data.csv", cwd=...)."""
+
+    def run(*args, cwd=REPO, timeout=120, **kwargs):
+        return subprocess.run(
+            [str(iris), *map(str, args)],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            **kwargs,
+        )
+
+    return run
