@@ -42,3 +42,21 @@ def run_iris(iris):
         )
 
     return run
+
+
+@pytest.fixture
+def golden(repo):
+    """Compares text with a file of tests/golden: golden("help/check.txt", text).
+
+    UPDATE_GOLDEN=1 writes the files instead; read the diff before you commit it.
+    """
+
+    def compare(name, text):
+        path = repo / "tests" / "golden" / name
+        if os.environ.get("UPDATE_GOLDEN") == "1":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        assert path.is_file(), f"{path} is missing; make it with UPDATE_GOLDEN=1"
+        assert text == path.read_text(), f"differs from {path}; if meant, UPDATE_GOLDEN=1"
+
+    return compare
