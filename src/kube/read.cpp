@@ -1,0 +1,88 @@
+#include "kube/read.hpp"
+
+#include <optional>
+
+#include "kube/document.hpp"
+#include "kube/readers.hpp"
+
+namespace iris::kube {
+namespace {
+
+struct Kind {
+  std::string_view kind;
+  std::string_view api_version;
+};
+
+template <class T>
+constexpr Kind kKind{};
+template <>
+constexpr Kind kKind<Deployment>{"Deployment", "apps/v1"};
+template <>
+constexpr Kind kKind<Service>{"Service", "v1"};
+template <>
+constexpr Kind kKind<ConfigMap>{"ConfigMap", "v1"};
+template <>
+constexpr Kind kKind<Job>{"Job", "batch/v1"};
+template <>
+constexpr Kind kKind<Pod>{"Pod", "v1"};
+template <>
+constexpr Kind kKind<PodMetrics>{"PodMetrics", "metrics.k8s.io/v1beta1"};
+template <>
+constexpr Kind kKind<HorizontalPodAutoscaler>{"HorizontalPodAutoscaler", "autoscaling/v2"};
+
+void expect_word(const Node& node, std::string_view word) {
+  if (node.present() && node.string() != word) node.expected(word);
+}
+
+}  // namespace
+
+template <class T>
+Result<T> read(const nlohmann::json& value, std::string_view place) {
+  Problem problem(place);
+  const Node root(value, problem);
+  if (!value.is_object()) {
+    root.expected(fmt::format("a {}", kKind<T>.kind));
+    return problem.error();
+  }
+  expect_word(root["kind"], kKind<T>.kind);
+  expect_word(root["apiVersion"], kKind<T>.api_version);
+  T object;
+  read_into(root, object);
+  if (problem.found()) return problem.error();
+  return object;
+}
+
+template <class T>
+Result<T> load(const std::string& path) {
+  const auto documents = read_documents(path);
+  if (!documents) return tl::unexpected(documents.error());
+  const Document* found = nullptr;
+  for (const auto& document : *documents) {
+    if (!document.body.is_object()) {
+      return input_error("{}: expected a Kubernetes object", document.place);
+    }
+    const auto kind = document.body.find("kind");
+    if (kind == document.body.end()) return input_error("{}: expected a kind", document.place);
+    if (*kind != kKind<T>.kind) continue;
+    if (found != nullptr) {
+      return input_error("{}: found more than one {}, expected one", path, kKind<T>.kind);
+    }
+    found = &document;
+  }
+  if (found == nullptr) return input_error("{}: found no {}", path, kKind<T>.kind);
+  return read<T>(found->body, found->place);
+}
+
+#define IRIS_KUBE_KIND(T)                                           \
+  template Result<T> read(const nlohmann::json&, std::string_view); \
+  template Result<T> load(const std::string&);
+IRIS_KUBE_KIND(Deployment)
+IRIS_KUBE_KIND(Service)
+IRIS_KUBE_KIND(ConfigMap)
+IRIS_KUBE_KIND(Job)
+IRIS_KUBE_KIND(Pod)
+IRIS_KUBE_KIND(PodMetrics)
+IRIS_KUBE_KIND(HorizontalPodAutoscaler)
+#undef IRIS_KUBE_KIND
+
+}  // namespace iris::kube
