@@ -23,8 +23,8 @@ enum class Link {
   kLogistic,  // two classes, scores −s and s: 1 / (1 + exp(−s_c))
 };
 
-// score_c = intercepts[c] + Σ_f coefficients[c · features + f] · x_f. The label is the class with the
-// highest score, the first of equals.
+// score_c = intercepts[c] + Σ_f coefficients[c · features + f] · x_f. The label is the class with
+// the highest score, the first of equals.
 struct LinearClassifier {
   std::vector<float> coefficients;  // row-major [classes × features]
   std::vector<float> intercepts;    // [classes]
@@ -34,7 +34,7 @@ struct LinearClassifier {
 // A row whose answer was known when the model was made: a loaded model that answers differently is
 // not the model that was trained.
 struct GoldenRow {
-  std::vector<float> row;            // [features]
+  std::vector<float> row;  // [features]
   std::string label;
   std::vector<float> probabilities;  // [classes]
 };
