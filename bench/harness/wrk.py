@@ -1,0 +1,104 @@
+"""The closed-loop load of wrk, with its figures taken from its own counters and not from its text."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import resource
+import subprocess
+from pathlib import Path
+
+import yaml
+
+# Appended to the script that says what to send. wrk's latencies are in microseconds.
+FIGURES = """
+function done(summary, latency, requests)
+  local errors = summary.errors
+  io.stderr:write(string.format(
+    '{"requests":%d,"duration_us":%d,"errors":%d,"non_2xx":%d,"mean_us":%f,"p50_us":%f,"p99_us":%f}',
+    summary.requests, summary.duration,
+    errors.connect + errors.read + errors.write + errors.timeout, errors.status,
+    latency.mean, latency:percentile(50), latency:percentile(99)))
+end
+"""
+
+# Compares every answer; costs the generator so much that it is for the warm-up only.
+CHECK = """
+local threads = {}
+function setup(thread) table.insert(threads, thread) end
+wrong = 0
+function response(status, headers, body)
+  if status ~= 200 or body:gsub("%%s", "") ~= '%s' then wrong = wrong + 1 end
+end
+function done(summary, latency, requests)
+  local total = 0
+  for _, thread in ipairs(threads) do total = total + thread:get("wrong") end
+  local errors = summary.errors
+  io.stderr:write(string.format('{"answers":%%d,"wrong":%%d,"errors":%%d}', summary.requests, total,
+    errors.connect + errors.read + errors.write + errors.timeout))
+end
+"""
+
+TIMEOUT_MARGIN_S = 30.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """What one run of wrk measured."""
+
+    requests: int
+    duration_us: int
+    errors: int  # connect, read, write, timeout
+    non_2xx: int
+    mean_us: float
+    p50_us: float
+    p99_us: float
+    generator_cpu_s: float
+
+    @property
+    def requests_per_s(self) -> float:
+        return self.requests / self.duration_us * 1e6
+
+
+class Wrk:
+    """wrk on one core, sending what the Lua script of the manifest sends."""
+
+    def __init__(self, manifest: Path, folder: Path, core: int, connections: int) -> None:
+        script = yaml.safe_load(manifest.read_text(encoding="utf-8"))["data"]["post.lua"]
+        self._script = script
+        self._folder = folder
+        self._core = core
+        self._connections = connections
+
+    def check(self, url: str, seconds: int, expected: str) -> tuple[int, int]:
+        """Compares every body with `expected` (no white space); answers and failures."""
+        figures = self._run(CHECK % expected, url, seconds)
+        return figures["answers"], figures["wrong"] + figures["errors"]
+
+    def measure(self, url: str, seconds: int) -> Load:
+        before = _children_cpu_s()
+        figures = self._run(FIGURES, url, seconds)
+        return Load(**figures, generator_cpu_s=_children_cpu_s() - before)
+
+    def _run(self, reporting: str, url: str, seconds: int) -> dict:
+        script = self._folder / "load.lua"
+        script.write_text(self._script + reporting, encoding="utf-8")
+        argv = ["wrk", "-t1", f"-c{self._connections}", f"-d{seconds}s", "-s", str(script), url]
+        finished = subprocess.run(
+            argv,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds + TIMEOUT_MARGIN_S,
+            preexec_fn=lambda: os.sched_setaffinity(0, {self._core}),
+        )
+        if finished.returncode != 0:
+            raise RuntimeError(f"wrk failed:\n{finished.stdout}{finished.stderr}")
+        return json.loads(finished.stderr)
+
+
+def _children_cpu_s() -> float:
+    """Processor time of the children that have ended and were waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
