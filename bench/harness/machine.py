@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 
-def describe(root: Path) -> dict[str, str | int | float]:
+def describe(root: Path) -> dict[str, str | int]:
     """The facts without which a figure says nothing."""
     status = _first_line("git", "-C", str(root), "status", "--porcelain")
     commit = _first_line("git", "-C", str(root), "rev-parse", "--short", "HEAD")
@@ -24,8 +24,15 @@ def describe(root: Path) -> dict[str, str | int | float]:
         "compiler": _first_line("c++", "--version"),
         "somaxconn": int(_sysctl("net/core/somaxconn")),
         "port_range": _sysctl("net/ipv4/ip_local_port_range"),
-        "load_before": round(os.getloadavg()[0], 2),
     }
+
+
+def busy_s() -> float:
+    """Processor time that the whole machine has spent since it started, over all cores."""
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(
+        int, Path("/proc/stat").read_text(encoding="ascii").split(maxsplit=9)[1:9]
+    )
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def _cpu_model() -> str:

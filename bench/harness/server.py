@@ -7,6 +7,7 @@ import http.client
 import os
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -108,6 +109,23 @@ class Server:
         finally:
             connection.close()
 
+    def ask_raw(self) -> bytes:
+        """Sends the request as wrk does and returns the whole answer as it is on the wire."""
+        head = (
+            f"POST {self._request.path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
+            f"Content-Type: {self._request.content_type}\r\n"
+            f"Content-Length: {len(self._request.body)}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", self.port), START_TIMEOUT_S) as connection:
+            connection.sendall(head.encode("ascii") + self._request.body)
+            answer = b""
+            while not _is_whole(answer):
+                received = connection.recv(65536)
+                if not received:
+                    raise RuntimeError(f"{self.command.name} cut its answer off: {answer!r}")
+                answer += received
+        return answer
+
     def cpu_time(self) -> CpuTime:
         """User and system time of the server and its living children."""
         user = system = 0
@@ -158,6 +176,12 @@ class Server:
                 process.kill()
                 process.wait()
         self._output.close()
+
+
+def _is_whole(answer: bytes) -> bool:
+    head, separator, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"(?im)^content-length: *(\d+)", head)
+    return bool(separator) and length is not None and len(body) >= int(length[1])
 
 
 def _stat_fields(pid: int) -> list[str]:

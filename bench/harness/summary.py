@@ -1,0 +1,119 @@
+"""From repeated measurements to medians, ratios and their spread."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Callable, Sequence
+
+from harness.server import CpuTime
+from harness.wrk import Load
+
+# p99 < Y without a violation, at 99 % confidence: ln(0.01) / ln(0.99).
+P99_SAMPLES = 459
+# With fewer repeats, a ratio and its spread say nothing.
+COMPARISON_REPEATS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """One server in one repeat."""
+
+    server: str
+    repeat: int
+    load: Load
+    cpu: CpuTime  # spent by the server during the load
+    machine_busy_s: float  # spent by everything on the machine during the load
+    resident_bytes: int
+    start_ms: float
+
+    @property
+    def user_us(self) -> float:
+        return self.cpu.user_s * 1e6 / self.load.requests
+
+    @property
+    def system_us(self) -> float:
+        return self.cpu.system_s * 1e6 / self.load.requests
+
+    @property
+    def cpu_us(self) -> float:
+        return self.user_us + self.system_us
+
+    @property
+    def server_busy(self) -> float:
+        """The part of the server's core that it used."""
+        return (self.cpu.user_s + self.cpu.system_s) * 1e6 / self.load.duration_us
+
+    @property
+    def generator_busy(self) -> float:
+        """The part of the generator's core that wrk used."""
+        return self.load.generator_cpu_s * 1e6 / self.load.duration_us
+
+    @property
+    def others_busy(self) -> float:
+        """What neither server nor generator used, in cores: other programs, or a stolen core."""
+        own_s = self.cpu.user_s + self.cpu.system_s + self.load.generator_cpu_s
+        return max(0.0, self.machine_busy_s - own_s) * 1e6 / self.load.duration_us
+
+    @property
+    def in_flight(self) -> float:
+        """Mean number of requests under way by Little's law; the connections, if all is counted."""
+        return self.load.requests_per_s * self.load.mean_us / 1e6
+
+    @property
+    def p99_us(self) -> float | None:
+        return self.load.p99_us if self.load.requests >= P99_SAMPLES else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """Median, least and greatest over the repeats."""
+
+    median: float
+    least: float
+    greatest: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        return cls(statistics.median(values), min(values), max(values))
+
+
+Figure = Callable[[Measurement], float | None]
+
+# Name and figure of each column; the unit is the last word of the name.
+FIGURES: dict[str, Figure] = {
+    "requests_per_s": lambda m: m.load.requests_per_s,
+    "p50_us": lambda m: m.load.p50_us,
+    "p99_us": lambda m: m.p99_us,
+    "user_us": lambda m: m.user_us,
+    "system_us": lambda m: m.system_us,
+    "server_busy": lambda m: m.server_busy,
+    "generator_busy": lambda m: m.generator_busy,
+    "others_busy": lambda m: m.others_busy,
+    "in_flight": lambda m: m.in_flight,
+    "resident_bytes": lambda m: m.resident_bytes,
+    "start_ms": lambda m: m.start_ms,
+}
+
+
+def spreads(measurements: Sequence[Measurement], server: str) -> dict[str, Spread | None]:
+    """Each figure of a server; None where a repeat does not support it."""
+    own = [m for m in measurements if m.server == server]
+    result: dict[str, Spread | None] = {}
+    for name, figure in FIGURES.items():
+        values = [figure(m) for m in own]
+        supported = [v for v in values if v is not None]
+        result[name] = Spread.of(supported) if supported and len(supported) == len(own) else None
+    return result
+
+
+def ratio(
+    measurements: Sequence[Measurement],
+    figure: Callable[[Measurement], float],
+    above: str,
+    below: str,
+) -> Spread:
+    """figure(above) / figure(below), computed within each repeat."""
+    values = {(m.server, m.repeat): figure(m) for m in measurements}
+    repeats = sorted({m.repeat for m in measurements})
+    return Spread.of([values[above, r] / values[below, r] for r in repeats])
