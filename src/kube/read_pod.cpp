@@ -125,7 +125,8 @@ PodSpec read_pod_spec(const Node& node) {
   for (const auto& item : node["initContainers"].items()) {
     spec.init_containers.push_back(read_container(item));
   }
-  spec.resources = read_resources(node["resources"]);
+  spec.resources = {node["resources"]["requests"].quantity_map(),
+                    node["resources"]["limits"].quantity_map()};
   spec.overhead = node["overhead"].quantity_map();
   spec.termination_grace_period_seconds = node["terminationGracePeriodSeconds"].int32_or(30);
   for (const auto& volume : node["volumes"].items()) {
@@ -194,10 +195,11 @@ void read_into(const Node& root, PodMetrics& metrics) {
   metrics.metadata = read_metadata(root["metadata"]);
   metrics.timestamp = root["timestamp"].time();
   const Node window = root["window"];
-  if (const auto duration = parse_duration(window.string())) {
+  const auto duration = parse_duration(window.string());
+  if (duration && *duration <= std::chrono::hours(24)) {
     metrics.window = *duration;
   } else {
-    window.expected("a duration such as 15s");
+    window.expected("a duration such as 15s, at most 24h");
   }
   for (const auto& item : root["containers"].items()) {
     metrics.containers.push_back({item["name"].string(), item["usage"].quantity_map()});

@@ -70,6 +70,13 @@ struct PodClasses {
   std::vector<std::string> ignored;  // being deleted, or failed
 };
 
+// How a proposal came about.
+enum class Basis {
+  kRatio,      // counted pods × ratio, rounded up
+  kTolerance,  // the ratio is near enough to 1: the current count
+  kTurned,     // with gaps filled the direction would turn: the current count
+};
+
 struct MetricReading {
   std::string name;       // "cpu"
   std::string container;  // for ContainerResource, else empty
@@ -81,8 +88,9 @@ struct MetricReading {
   double ratio = 0;                // usage over target, of the pods with a usable metric
   // The ratio with gaps filled in for missing and unready pods, when there were such.
   std::optional<double> filled_ratio;
+  std::int64_t counted_pods = 0;       // what the ratio was multiplied by
   std::int32_t proposed_replicas = 0;  // before stabilization and limits
-  bool within_tolerance = false;       // so the proposal is the current count
+  Basis basis = Basis::kRatio;
 };
 
 // A condition of the HPA's status, in upstream's own words.
