@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -85,6 +86,16 @@ class StructureTest(unittest.TestCase):
         root = HERE.parents[1]
         self.assertTrue((root / "src").is_dir())
         self.assertEqual([str(v) for v in check_structure.check(root)], [])
+
+    def test_the_map_shows_the_same_table(self) -> None:
+        page = (HERE.parents[1] / "ARCHITECTURE.md").read_text(encoding="utf-8")
+        rows = dict(re.findall(r"^\| `([a-z/]+)/` \|.*\| ([^|]+) \|$", page, re.MULTILINE))
+        self.assertEqual(rows.pop("cli"), "all")
+        self.assertGreater(len(rows), 10)
+        for folder, cell in rows.items():
+            shown = set() if cell == "–" else set(cell.split(", "))
+            reached = shown.union(*(check_structure.allowed(used) for used in shown))
+            self.assertEqual(reached, check_structure.allowed(folder), folder)
 
     def test_sibling_include(self) -> None:
         self.assert_only(
