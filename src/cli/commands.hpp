@@ -6,6 +6,7 @@
 
 namespace iris::cli {
 
+Command check_command();
 Command version_command();
 
 }  // namespace iris::cli

@@ -13,7 +13,12 @@
 namespace iris::cli {
 namespace {
 
-std::vector<Command> all_commands() { return {version_command()}; }
+std::vector<Command> all_commands() {
+  return {
+      check_command(),
+      version_command(),
+  };
+}
 
 // Edit distance (Levenshtein), for did-you-mean.
 std::size_t distance(std::string_view a, std::string_view b) {
