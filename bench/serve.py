@@ -78,7 +78,10 @@ def measure_all(arguments: argparse.Namespace, folder: Path) -> list[Measurement
     answer = folder / "answer.http"
     servers = commands(arguments, answer)
     with Server(servers[IRIS], SERVER_CORE, REQUEST) as server:
-        answer.write_bytes(server.ask_raw())
+        whole = server.ask_raw()
+    if not whole.endswith(EXPECTED.encode()):
+        raise Failed(f"iris: expected {EXPECTED}, got {whole!r}")
+    answer.write_bytes(whole)
     wrk = Wrk(arguments.manifest, folder, GENERATOR_CORE, CONNECTIONS)
     order = random.Random(arguments.seed)
     measurements = []
