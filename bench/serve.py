@@ -35,6 +35,7 @@ PAGE = ROOT / "docs" / "performance.md"
 SERVER_CORE, GENERATOR_CORE = 0, 1
 CONNECTIONS = 100
 WARM_UP_S = 1
+# Asked by hand, to see that a server is up and to have its answer; wrk sends the manifest's rows.
 REQUEST = Request(
     "/predict",
     b'{"instances":[[5.1,3.5,1.4,0.2],[6.2,2.9,4.3,1.3],[6.3,3.3,6.0,2.5]]}',
