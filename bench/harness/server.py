@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import http.client
 import os
@@ -162,8 +163,7 @@ class Server:
         assert self._process is not None
         tree = [self._process.pid]
         for pid in tree:
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                tree += map(int, (task / "children").read_text(encoding="ascii").split())
+            tree += _children(pid)
         return tree
 
     def _stop(self) -> None:
@@ -182,6 +182,14 @@ def _is_whole(answer: bytes) -> bool:
     head, separator, body = answer.partition(b"\r\n\r\n")
     length = re.search(rb"(?im)^content-length: *(\d+)", head)
     return bool(separator) and length is not None and len(body) >= int(length[1])
+
+
+def _children(pid: int) -> list[int]:
+    children: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that just ended
+            children += map(int, (task / "children").read_text(encoding="ascii").split())
+    return children
 
 
 def _stat_fields(pid: int) -> list[str]:
