@@ -1,0 +1,333 @@
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/file.hpp"
+#include "base/limits.hpp"
+#include "format/foreign.hpp"
+#include "format/onnx.hpp"
+#include "format/onnx_metadata.hpp"
+#include "onnx_schema/onnx.pb.h"
+
+namespace iris::format {
+namespace {
+
+using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedInputStream;
+
+constexpr std::int64_t kNewestIrVersion = 32;  // the layout of what is read here has never changed
+constexpr std::string_view kSupported =
+    "supported are ai.onnx.ml.LinearClassifier, ai.onnx.ml.Normalizer (L1), ai.onnx.ml.ZipMap, "
+    "ai.onnx.Cast and ai.onnx.Identity";
+
+// Bytes of the packed or unpacked `floats` of attributes: model.graph.node.attribute.floats.
+// Everything else of a linear model is small, and a hostile file can make a parser allocate 100
+// bytes for each two bytes of it.
+std::size_t float_bytes(CodedInputStream& in, std::size_t depth = 0) {
+  constexpr std::array kPath = {7, 1, 5, 7};  // field numbers in onnx.proto
+  std::size_t bytes = 0;
+  while (const std::uint32_t tag = in.ReadTag()) {
+    const bool on_path = WireFormatLite::GetTagFieldNumber(tag) == kPath[depth];
+    const auto type = WireFormatLite::GetTagWireType(tag);
+    const int before = in.CurrentPosition();
+    if (on_path && depth + 1 < kPath.size() && type == WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
+      const auto limit = in.ReadLengthAndPushLimit();
+      bytes += float_bytes(in, depth + 1);
+      in.Skip(std::max(0, in.BytesUntilLimit()));
+      in.PopLimit(limit);
+      continue;
+    }
+    if (!WireFormatLite::SkipField(&in, tag)) break;
+    const bool floats = on_path && depth + 1 == kPath.size();
+    if (floats) bytes += static_cast<std::size_t>(in.CurrentPosition() - before) + 1;
+  }
+  return bytes;
+}
+
+Result<void> check_bounds(std::string_view bytes) {
+  if (bytes.size() > limits::kModelBytes) {
+    return input_error("{} bytes, expected at most {}", bytes.size(), limits::kModelBytes);
+  }
+  CodedInputStream in(reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                      static_cast<int>(bytes.size()));
+  const std::size_t rest = bytes.size() - std::min(bytes.size(), float_bytes(in));
+  if (rest > limits::kConfigBytes) {
+    return input_error("{} bytes beside the weights of linear classifiers, expected at most {}",
+                       rest, limits::kConfigBytes);
+  }
+  return {};
+}
+
+std::string qualified(const onnx::NodeProto& node) {
+  return (node.domain().empty() ? "ai.onnx" : node.domain()) + "." + node.op_type();
+}
+
+// How a message names a node.
+std::string describe(const onnx::NodeProto& node) {
+  return node.name().empty() ? qualified(node)
+                             : fmt::format("{} (node '{}')", qualified(node), node.name());
+}
+
+const onnx::AttributeProto* find_attribute(const onnx::NodeProto& node, std::string_view name) {
+  const auto found = std::find_if(node.attribute().begin(), node.attribute().end(),
+                                  [&](const auto& attribute) { return attribute.name() == name; });
+  return found == node.attribute().end() ? nullptr : &*found;
+}
+
+std::string text_attribute(const onnx::NodeProto& node, std::string_view name, const char* absent) {
+  const auto* attribute = find_attribute(node, name);
+  return attribute == nullptr ? absent : attribute->s();
+}
+
+std::vector<float> float_attribute(const onnx::NodeProto& node, std::string_view name) {
+  const auto* attribute = find_attribute(node, name);
+  if (attribute == nullptr) return {};
+  return {attribute->floats().begin(), attribute->floats().end()};
+}
+
+// What a value of the graph is; the graph is followed from its input to its outputs with this.
+enum class Role { kRows, kLabel, kProbabilities };
+
+class GraphReader {
+ public:
+  explicit GraphReader(const onnx::GraphProto& graph) : graph_(graph) {}
+
+  // Fills signature.class_labels and classifier.
+  Result<model::Model> read() {
+    if (auto ok = read_input(); !ok) return tl::unexpected(ok.error());
+    // Nodes stand in an order in which each comes after what it reads (docs/IR.md).
+    for (const auto& node : graph_.node()) {
+      if (auto ok = read_node(node); !ok) {
+        return input_error("{}: {}", describe(node), ok.error().message);
+      }
+    }
+    if (features_ == 0) return input_error("no ai.onnx.ml.LinearClassifier; {}", kSupported);
+    if (auto ok = check_shape(); !ok) return tl::unexpected(ok.error());
+    for (const auto& output : graph_.output()) {
+      const auto role = role_of(output.name());
+      if (!role || *role == Role::kRows) {
+        return input_error("output '{}' is neither the label nor the probabilities", output.name());
+      }
+    }
+    return std::move(model_);
+  }
+
+  std::size_t features() const { return features_; }
+
+ private:
+  std::optional<Role> role_of(const std::string& value) const {
+    const auto found = roles_.find(value);
+    return found == roles_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  Result<void> read_input() {
+    if (graph_.input_size() != 1) {
+      return input_error("{} inputs, expected one: a float tensor [rows, features]",
+                         graph_.input_size());
+    }
+    const auto& tensor = graph_.input(0).type().tensor_type();
+    if (tensor.elem_type() != onnx::TensorProto::FLOAT &&
+        tensor.elem_type() != onnx::TensorProto::DOUBLE) {
+      return input_error("input '{}' has ONNX's element type {}, expected 1 (float)",
+                         graph_.input(0).name(), tensor.elem_type());
+    }
+    roles_[graph_.input(0).name()] = Role::kRows;
+    return {};
+  }
+
+  // The width that the input declares, if it does.
+  Result<void> check_shape() const {
+    const auto& shape = graph_.input(0).type().tensor_type().shape();
+    if (shape.dim_size() != 0 && shape.dim_size() != 2) {
+      return input_error("input of rank {}, expected [rows, features]", shape.dim_size());
+    }
+    if (shape.dim_size() == 2 && shape.dim(1).has_dim_value() &&
+        shape.dim(1).dim_value() != static_cast<std::int64_t>(features_)) {
+      return input_error("input with {} features, but coefficients for {}",
+                         shape.dim(1).dim_value(), features_);
+    }
+    return {};
+  }
+
+  Result<void> read_node(const onnx::NodeProto& node) {
+    const auto name = qualified(node);
+    if (node.input_size() != 1 || node.output_size() < 1 || node.output_size() > 2) {
+      return input_error("not supported; {}", kSupported);
+    }
+    const auto role = role_of(node.input(0));
+    if (name == "ai.onnx.ml.LinearClassifier") return read_classifier(node, role);
+    if (name == "ai.onnx.ml.Normalizer") return read_normalizer(node, role);
+    if (name == "ai.onnx.ml.ZipMap") return pass_on(node, role, Role::kProbabilities);
+    if (name == "ai.onnx.Cast") return read_cast(node, role);
+    if (name == "ai.onnx.Identity") return pass_on(node, role, role);
+    return input_error("not supported; {}", kSupported);
+  }
+
+  Result<void> pass_on(const onnx::NodeProto& node, std::optional<Role> role,
+                       std::optional<Role> expected) {
+    if (!role || role != expected) {
+      return input_error("reads '{}', which does not come from the linear classifier",
+                         node.input(0));
+    }
+    roles_[node.output(0)] = *role;
+    return {};
+  }
+
+  // Dividing probabilities by their sum, which is one, changes nothing.
+  Result<void> read_normalizer(const onnx::NodeProto& node, std::optional<Role> role) {
+    if (const auto norm = text_attribute(node, "norm", "MAX"); norm != "L1") {
+      return input_error("norm '{}' is not supported, expected 'L1'", norm);
+    }
+    return pass_on(node, role, Role::kProbabilities);
+  }
+
+  Result<void> read_cast(const onnx::NodeProto& node, std::optional<Role> role) {
+    const auto* attribute = find_attribute(node, "to");
+    const auto to = attribute == nullptr ? 0 : attribute->i();
+    const bool exact = role == Role::kLabel
+                           ? to == onnx::TensorProto::INT64 || to == onnx::TensorProto::STRING
+                           : to == onnx::TensorProto::FLOAT || to == onnx::TensorProto::DOUBLE;
+    if (!exact) return input_error("to ONNX's element type {} is not supported", to);
+    return pass_on(node, role, role);
+  }
+
+  Result<void> read_classifier(const onnx::NodeProto& node, std::optional<Role> role) {
+    if (role != Role::kRows || features_ != 0) {
+      return input_error("expected once, reading the graph's input");
+    }
+    auto& classifier = model_.classifier;
+    classifier.coefficients = float_attribute(node, "coefficients");
+    classifier.intercepts = float_attribute(node, "intercepts");
+    auto& labels = model_.signature.class_labels;
+    if (const auto* strings = find_attribute(node, "classlabels_strings"); strings != nullptr) {
+      labels.assign(strings->strings().begin(), strings->strings().end());
+    }
+    if (const auto* ints = find_attribute(node, "classlabels_ints");
+        ints != nullptr && labels.empty()) {
+      for (const auto label : ints->ints()) labels.push_back(std::to_string(label));
+    }
+    if (labels.size() < 2 || classifier.coefficients.empty() ||
+        classifier.coefficients.size() % labels.size() != 0 ||
+        classifier.intercepts.size() != labels.size()) {
+      return input_error(
+          "{} class labels, {} coefficients and {} intercepts, expected one row of coefficients "
+          "and one intercept for each of at least two classes",
+          labels.size(), classifier.coefficients.size(), classifier.intercepts.size());
+    }
+    features_ = classifier.coefficients.size() / labels.size();
+    roles_[node.output(0)] = Role::kLabel;
+    if (node.output_size() == 2) roles_[node.output(1)] = Role::kProbabilities;
+    return read_link(node);
+  }
+
+  Result<void> read_link(const onnx::NodeProto& node) {
+    const auto link = text_attribute(node, "post_transform", "NONE");
+    if (link == "LOGISTIC" && model_.classes() > 2) {
+      return input_error(
+          "post_transform LOGISTIC with {} classes (one against the rest) is not supported, "
+          "expected SOFTMAX; fit the model as multinomial",
+          model_.classes());
+    }
+    if (link != "SOFTMAX" && link != "LOGISTIC") {
+      return input_error("post_transform '{}' gives no probabilities, expected SOFTMAX or LOGISTIC",
+                         link);
+    }
+    model_.classifier.link = link == "SOFTMAX" ? model::Link::kSoftmax : model::Link::kLogistic;
+    return {};
+  }
+
+  const onnx::GraphProto& graph_;
+  std::map<std::string, Role> roles_;
+  model::Model model_;
+  std::size_t features_ = 0;
+};
+
+// Moves what metadata_props say to where the Model has it.
+Result<void> read_metadata(const onnx::ModelProto& proto, std::size_t features,
+                           model::Model& model) {
+  for (const auto& entry : proto.metadata_props()) {
+    if (!model.metadata.emplace(entry.key(), entry.value()).second) {
+      return input_error("metadata '{}' twice", entry.key());
+    }
+  }
+  if (auto names = model.metadata.extract(kFeatureNamesKey); names) {
+    auto parsed = feature_names_from_json(names.mapped());
+    if (!parsed) return tl::unexpected(parsed.error());
+    if (parsed->size() != features) {
+      return input_error("{} feature names, but coefficients for {}", parsed->size(), features);
+    }
+    model.signature.feature_names = std::move(*parsed);
+  } else {
+    for (std::size_t f = 0; f < features; ++f) {
+      model.signature.feature_names.push_back(fmt::format("x{}", f));
+    }
+  }
+  if (auto rows = model.metadata.extract(kGoldenRowsKey); rows) {
+    auto parsed = golden_rows_from_json(rows.mapped());
+    if (!parsed) return tl::unexpected(parsed.error());
+    model.golden_rows = std::move(*parsed);
+  }
+  return {};
+}
+
+// The file as protobuf has it. Messages do not name the file yet.
+Result<onnx::ModelProto> parse(std::string_view bytes) {
+  if (const auto what = recognise_foreign(bytes)) {
+    return input_error("expected an ONNX model, but it is {}", *what);
+  }
+  if (auto ok = check_bounds(bytes); !ok) return tl::unexpected(ok.error());
+  onnx::ModelProto proto;
+  const bool parsed = proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  if (!parsed || !proto.has_graph() || !proto.has_ir_version()) {
+    const auto what = recognise_text(bytes);
+    return input_error("expected an ONNX model, but it is {}",
+                       what.value_or("not one, or damaged. Train it again: iris train"));
+  }
+  if (proto.ir_version() < 3 || proto.ir_version() > kNewestIrVersion) {
+    return input_error("ONNX IR version {}, expected 3 to {}", proto.ir_version(),
+                       kNewestIrVersion);
+  }
+  return proto;
+}
+
+Result<model::Model> read(std::string_view bytes) {
+  const auto proto = parse(bytes);
+  if (!proto) return tl::unexpected(proto.error());
+  GraphReader reader(proto->graph());
+  auto model = reader.read();
+  if (!model) return model;
+  if (auto ok = read_metadata(*proto, reader.features(), *model); !ok) {
+    return tl::unexpected(ok.error());
+  }
+  if (auto ok = model::validate(*model); !ok) return tl::unexpected(ok.error());
+  return model;
+}
+
+}  // namespace
+
+Result<model::Model> read_onnx(std::string_view bytes, const std::string& name) {
+  auto model = read(bytes);
+  if (!model) return input_error("{}: {}", name, model.error().message);
+  return model;
+}
+
+Result<model::Model> load_model(const std::string& path) {
+  const auto bytes = read_file(path, limits::kModelBytes);
+  if (!bytes) return tl::unexpected(bytes.error());
+  return read_onnx(*bytes, path);
+}
+
+Result<std::vector<std::string>> onnx_operators(std::string_view bytes, const std::string& name) {
+  const auto proto = parse(bytes);
+  if (!proto) return input_error("{}: {}", name, proto.error().message);
+  std::vector<std::string> operators;
+  for (const auto& node : proto->graph().node()) operators.push_back(qualified(node));
+  return operators;
+}
+
+}  // namespace iris::format
