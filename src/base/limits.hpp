@@ -20,4 +20,8 @@ inline constexpr std::size_t kHeaderBytes = std::size_t{8} << 10;
 inline constexpr std::size_t kBodyBytes = std::size_t{4} << 20;
 inline constexpr std::size_t kRowsPerRequest = 100'000;
 
+inline constexpr std::size_t kRecordsBytes = std::size_t{256} << 20;  // a run's records, whole
+inline constexpr std::size_t kRecordBytes = std::size_t{1} << 20;     // one record, one line
+inline constexpr std::size_t kRecordItems = 1'000;                    // a list in a record
+
 }  // namespace iris::limits

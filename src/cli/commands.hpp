@@ -7,6 +7,7 @@
 namespace iris::cli {
 
 Command check_command();
+Command report_command();
 Command version_command();
 
 }  // namespace iris::cli

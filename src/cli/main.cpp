@@ -16,6 +16,7 @@ namespace {
 std::vector<Command> all_commands() {
   return {
       check_command(),
+      report_command(),
       version_command(),
   };
 }

@@ -1,0 +1,104 @@
+#include "report/comparison.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "report/summary.hpp"
+#include "report/text.hpp"
+
+namespace iris::report {
+namespace {
+
+Figure over(Figure a, Figure b) {
+  return a && b && *b > 0 ? Figure(*a / *b) : std::nullopt;
+}
+
+Comparison comparison_of(Factor factor, const Scenario& more, const Scenario& less) {
+  return {factor,
+          &more,
+          &less,
+          over(steady_per_s(more), steady_per_s(less)),
+          over(whole_per_s(more), whole_per_s(less)),
+          over(client_p99_us(more), client_p99_us(less))};
+}
+
+bool same_but_for(Factor factor, const Scenario& a, const Scenario& b) {
+  const bool same_max = a.max_replicas == b.max_replicas;
+  const bool same_connections = a.connections == b.connections;
+  const bool same_rest = a.min_replicas == b.min_replicas && a.load_threads == b.load_threads &&
+                         a.load_duration_s == b.load_duration_s &&
+                         a.scaled_cpu_limit_milli == b.scaled_cpu_limit_milli &&
+                         a.target_percent == b.target_percent;
+  return same_rest && (factor == Factor::kMaxReplicas ? same_connections && !same_max
+                                                      : same_max && !same_connections);
+}
+
+Figure value_of(Factor factor, const Scenario& scenario) {
+  return factor == Factor::kMaxReplicas ? scenario.max_replicas : scenario.connections;
+}
+
+}  // namespace
+
+Figure steady_per_s(const Scenario& scenario) {
+  if (!scenario.end || !scenario.end->steady) return std::nullopt;
+  return scenario.end->steady->requests_per_s;
+}
+
+Figure whole_per_s(const Scenario& scenario) {
+  return scenario.end ? scenario.end->whole.requests_per_s : std::nullopt;
+}
+
+Figure client_p99_us(const Scenario& scenario) {
+  if (!scenario.end || !enough_for_p99(scenario.end->load.requests)) return std::nullopt;
+  return scenario.end->load.latency.p99_us;
+}
+
+std::vector<Comparison> compare(const Run& run) {
+  std::vector<Comparison> all;
+  for (const Factor factor : {Factor::kMaxReplicas, Factor::kConnections}) {
+    for (std::size_t i = 0; i < run.scenarios.size(); ++i) {
+      for (std::size_t j = i + 1; j < run.scenarios.size(); ++j) {
+        const Scenario* more = &run.scenarios[i];
+        const Scenario* less = &run.scenarios[j];
+        if (!value_of(factor, *more) || !value_of(factor, *less)) continue;
+        if (!same_but_for(factor, *more, *less)) continue;
+        if (*value_of(factor, *more) < *value_of(factor, *less)) std::swap(more, less);
+        all.push_back(comparison_of(factor, *more, *less));
+      }
+    }
+  }
+  return all;
+}
+
+std::string sentence(const Comparison& c) {
+  const auto head =
+      c.factor == Factor::kMaxReplicas
+          ? fmt::format("Autoscaling, max {} against max {} at {} connections",
+                        count(c.more->max_replicas), count(c.less->max_replicas),
+                        count(c.more->connections))
+          : fmt::format("Connections, {} against {} at max {}", count(c.more->connections),
+                        count(c.less->connections), count(c.more->max_replicas));
+  if (!c.steady_ratio && !c.whole_ratio) {
+    return head + ": not supported, because a scenario of the pair did not end.";
+  }
+  std::string text = head + ": ";
+  if (c.steady_ratio) {
+    text +=
+        fmt::format("{} the requests/s in the steady state ({} against {})", times(c.steady_ratio),
+                    count(steady_per_s(*c.more)), count(steady_per_s(*c.less)));
+  } else {
+    text += "no steady state to compare";
+  }
+  if (c.whole_ratio) {
+    text += fmt::format(", {} over the whole run ({} against {})", times(c.whole_ratio),
+                        count(whole_per_s(*c.more)), count(whole_per_s(*c.less)));
+  }
+  if (c.p99_ratio) {
+    text += fmt::format(", {} the p99 ({} against {})", times(c.p99_ratio),
+                        milliseconds(client_p99_us(*c.more)), milliseconds(client_p99_us(*c.less)));
+  }
+  return text + ".";
+}
+
+}  // namespace iris::report

@@ -1,0 +1,35 @@
+// Pairs of scenarios that differ in one factor, and what the difference made.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "report/records.hpp"
+
+namespace iris::report {
+
+enum class Factor { kMaxReplicas, kConnections };
+
+// `more` has the larger value of the factor; all else that a scenario sets is the same.
+struct Comparison {
+  Factor factor = Factor::kMaxReplicas;
+  const Scenario* more = nullptr;
+  const Scenario* less = nullptr;
+  Figure steady_ratio;  // requests/s of `more` over those of `less`
+  Figure whole_ratio;
+  Figure p99_ratio;  // of the load generator's latency
+};
+
+// The pairs in the order of the scenarios, those by maxReplicas first. They point into `run`.
+std::vector<Comparison> compare(const Run& run);
+
+// "Autoscaling, max 3 against max 1 at 1,000 connections: 2.98× the requests/s …".
+std::string sentence(const Comparison& comparison);
+
+// Requests/s in the steady state and over the whole run, and the load generator's p99; empty when
+// the scenario did not end or too few requests support a p99.
+Figure steady_per_s(const Scenario& scenario);
+Figure whole_per_s(const Scenario& scenario);
+Figure client_p99_us(const Scenario& scenario);
+
+}  // namespace iris::report
