@@ -4,8 +4,8 @@
 
 Every repeat starts the three servers one after the other in an order drawn from --seed, each on
 core 0 with wrk on core 1. docs/performance.md says what each figure means. Exit status: 0 done; 1 a
-wrong answer, an error under load, or, with --goal, a ratio below the goal; 2 wrong use; 3 the
-machine lacks something.
+wrong answer, an error under load, or, with --goal, a ratio below the goal, or
+with --record, figures not fit to be recorded; 2 wrong use; 3 the machine lacks something.
 """
 
 from __future__ import annotations
@@ -180,12 +180,13 @@ def read_arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.repeats < 1 or arguments.duration < 1:
         parser.error("--repeats and --duration are at least 1")
-    if arguments.record and arguments.repeats < summary.COMPARISON_REPEATS:
-        parser.error(f"--record needs --repeats {summary.COMPARISON_REPEATS} or more")
     return arguments
 
 
-def report(arguments: argparse.Namespace, measurements: Sequence[Measurement]) -> None:
+def report(
+    arguments: argparse.Namespace, measurements: Sequence[Measurement], unsound: list[str]
+) -> None:
+    """Prints the figures and, when they are sound and it is asked for, records them."""
     facts = machine.describe(ROOT)
     terms = {
         "connections": CONNECTIONS,
@@ -205,12 +206,13 @@ def report(arguments: argparse.Namespace, measurements: Sequence[Measurement]) -
                 server: {k: v and dataclasses.asdict(v) for k, v in own.items()}
                 for server, own in figures.items()
             },
+            "unsound": unsound,
             "ratios": {k: dataclasses.asdict(v) for k, v in ratios(measurements).items()},
         }
         print(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         print(text)
-    if arguments.record:
+    if arguments.record and not unsound:
         table.write_section(PAGE, "bench:serve", text)
 
 
@@ -219,8 +221,6 @@ def main() -> int:
     if lack := missing(arguments):
         progress(f"bench serve: {lack}")
         return 3
-    if arguments.repeats < summary.COMPARISON_REPEATS:
-        progress(f"fewer than {summary.COMPARISON_REPEATS} repeats: not a comparison to quote")
     # So that the servers are ended when this program is asked to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
@@ -229,11 +229,14 @@ def main() -> int:
     except (Failed, RuntimeError) as error:
         progress(f"bench serve: {error}")
         return 1
-    report(arguments, measurements)
+    unsound = summary.unsound(measurements)
+    report(arguments, measurements, unsound)
     missed = missed_goals(measurements) if arguments.goal else []
+    for reason in unsound:
+        progress(f"bench serve: not a comparison to quote: {reason}")
     for sentence in missed:
         progress(f"bench serve: {sentence}")
-    return 1 if missed else 0
+    return 1 if missed or (arguments.record and unsound) else 0
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from harness.wrk import Load
 P99_SAMPLES = 459
 # With fewer repeats, a ratio and its spread say nothing.
 COMPARISON_REPEATS = 5
+# Above this part of one core for other programs, what is measured is also their work.
+QUIET_OTHERS_BUSY = 0.25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +107,22 @@ def spreads(measurements: Sequence[Measurement], server: str) -> dict[str, Sprea
         supported = [v for v in values if v is not None]
         result[name] = Spread.of(supported) if supported and len(supported) == len(own) else None
     return result
+
+
+def unsound(measurements: Sequence[Measurement]) -> list[str]:
+    """Why these measurements are no comparison to quote; empty when they are one."""
+    reasons = []
+    repeats = len({m.repeat for m in measurements})
+    if repeats < COMPARISON_REPEATS:
+        reasons.append(f"{repeats} repeats; a comparison needs {COMPARISON_REPEATS}")
+    for server in sorted({m.server for m in measurements}):
+        others = statistics.median(m.others_busy for m in measurements if m.server == server)
+        if others > QUIET_OTHERS_BUSY:
+            reasons.append(
+                f"other programs took {others:.0%} of a core beside {server}; at most "
+                f"{QUIET_OTHERS_BUSY:.0%}"
+            )
+    return reasons
 
 
 def ratio(

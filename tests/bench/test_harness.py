@@ -54,10 +54,10 @@ def first_core():
     return min(os.sched_getaffinity(0))
 
 
-def measurement(server, repeat, requests, cpu_s=1.0):
+def measurement(server, repeat, requests, cpu_s=1.0, others_s=0.1):
     load = Load(requests, 1_000_000, 0, 0, 1_000.0, 900.0, 2_000.0, 0.5)
     cpu = CpuTime(cpu_s / 4, cpu_s * 3 / 4)
-    return summary.Measurement(server, repeat, load, cpu, cpu_s + 0.6, 1_000_000, 5.0)
+    return summary.Measurement(server, repeat, load, cpu, cpu_s + 0.5 + others_s, 1_000_000, 5.0)
 
 
 def test_ratio_is_computed_within_a_repeat():
@@ -119,6 +119,18 @@ def test_goals(iris, limit, reference, missed):
     assert len(sentences) == len(missed)
     for sentence, peer in zip(sentences, missed):
         assert f"times the {peer};" in sentence
+
+
+def test_few_repeats_or_a_busy_machine_are_no_comparison():
+    repeats = range(summary.COMPARISON_REPEATS)
+    assert summary.unsound([measurement("iris", r, 1) for r in repeats]) == []
+    # One disturbed repeat of five does not move a median.
+    one = [measurement("iris", r, 1, others_s=1.0 if r == 0 else 0.1) for r in repeats]
+    assert summary.unsound(one) == []
+    few = summary.unsound([measurement("iris", r, 1) for r in repeats[1:]])
+    assert len(few) == 1 and few[0].startswith("4 repeats")
+    busy = summary.unsound([measurement("iris", r, 1, others_s=0.3) for r in repeats])
+    assert len(busy) == 1 and "30% of a core beside iris" in busy[0]
 
 
 def test_section_is_replaced_and_nothing_else(tmp_path):
