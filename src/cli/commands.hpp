@@ -8,6 +8,7 @@ namespace iris::cli {
 
 Command check_command();
 Command report_command();
+Command pull_command();
 Command version_command();
 
 }  // namespace iris::cli

@@ -81,7 +81,7 @@ class Checker {
       }
       violate(
           ViolationKind::kHeader, name, [&] { return table_.header_place(i); },
-          [&] { return "the column " + quoted(name); }, "only columns of the schema");
+          [&] { return "the column " + in_quotes(name); }, "only columns of the schema");
     }
     std::vector<std::string> order;  // the schema's columns that the table has, in their order
     for (const ColumnRule& rule : schema_.columns) {
@@ -98,7 +98,7 @@ class Checker {
       violate(
           ViolationKind::kHeader, known[i],
           [&] { return table_.header_place(*table_.find_column(known[i])); },
-          [&] { return quoted(known[i]); }, quoted(order[i]) + " here, as in the schema");
+          [&] { return in_quotes(known[i]); }, in_quotes(order[i]) + " here, as in the schema");
       return;  // what follows is out of order for the same reason
     }
   }
@@ -127,7 +127,7 @@ class Checker {
     for (std::size_t row = 0; row < table_.rows(); ++row) {
       const std::string_view text = table_.cell(row, column);
       const auto place = [&] { return table_.place(row, column); };
-      const auto found = [&] { return quoted(text); };
+      const auto found = [&] { return in_quotes(text); };
       if (is_missing(text)) {
         ++summary.missing;
         if (rule->max_missing_share > 0) continue;

@@ -85,10 +85,10 @@ class Parser {
       if (text.empty()) return fail_at(line, header_[i].column, "an empty column name", "a name");
       const auto [first, fresh] = seen.emplace(text, i + 1);
       if (!fresh) {
-        return fail_at(
-            line, header_[i].column,
-            fmt::format("the name {} again (it is column {} already)", quoted(text), first->second),
-            "distinct column names");
+        return fail_at(line, header_[i].column,
+                       fmt::format("the name {} again (it is column {} already)", in_quotes(text),
+                                   first->second),
+                       "distinct column names");
       }
       line += static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
     }

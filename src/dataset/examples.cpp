@@ -106,7 +106,7 @@ Result<std::vector<std::size_t>> find_columns(const Table& table,
     const auto column = table.find_column(name);
     if (!column) {
       return input_error("{}:1:1: found no column {}, expected it among the header's names",
-                         table.name(), quoted(name));
+                         table.name(), in_quotes(name));
     }
     columns.push_back(*column);
   }
@@ -124,7 +124,7 @@ Result<std::vector<double>> numeric_matrix(const Table& table,
       if (!number) {
         return input_error("{}: {}: found {}, expected a number", table.where(row, column),
                            table.column_names()[column],
-                           is_missing(text) ? "an empty cell" : quoted(text));
+                           is_missing(text) ? "an empty cell" : in_quotes(text));
       }
       numbers.push_back(*number);
     }

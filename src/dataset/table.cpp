@@ -48,7 +48,7 @@ std::string Table::where(std::size_t row, std::size_t column) const {
   return fmt::format("{}:{}:{}", name_, line, line_column);
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t kShown = 60;
   std::string shown = "\"";
   for (const char c : text.substr(0, kShown)) {

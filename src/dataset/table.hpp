@@ -64,7 +64,8 @@ class Table {
   std::vector<std::string> column_names_;
 };
 
-// The text in quotes for a message: control characters escaped, the end of a long one left out.
-std::string quoted(std::string_view text);
+// The text in quotes for a message (not `quoted`, which std::string would look up in std): control
+// characters escaped, the end of a long one left out.
+std::string in_quotes(std::string_view text);
 
 }  // namespace iris::dataset

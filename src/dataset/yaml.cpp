@@ -13,7 +13,7 @@ namespace {
 std::string describe(const YAML::Node& node) {
   switch (node.Type()) {
     case YAML::NodeType::Scalar:
-      return quoted(node.Scalar());
+      return in_quotes(node.Scalar());
     case YAML::NodeType::Map:
       return "a map";
     case YAML::NodeType::Sequence:
@@ -50,7 +50,7 @@ void YamlReader::each(const YAML::Node& map, const Entry& entry) {
     if (!pair.first.IsScalar()) return fail(pair.first, describe(pair.first), "text as the key");
     const std::string key = pair.first.Scalar();
     if (!seen.insert(key).second) {
-      return fail(pair.first, fmt::format("the key {} again", quoted(key)), "each key once");
+      return fail(pair.first, fmt::format("the key {} again", in_quotes(key)), "each key once");
     }
     entry(key, pair.second);
   }
@@ -115,7 +115,7 @@ void YamlReader::unknown_key(const YAML::Node& map, std::string_view key,
   if (!map.IsMap()) return;
   for (const auto& pair : map) {
     if (pair.first.IsScalar() && pair.first.Scalar() == key) {
-      return fail(pair.first, fmt::format("the key {}", quoted(key)), expected);
+      return fail(pair.first, fmt::format("the key {}", in_quotes(key)), expected);
     }
   }
 }

@@ -1,0 +1,316 @@
+#include "dataset/dvc.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "base/file.hpp"
+#include "base/limits.hpp"
+#include "dataset/table.hpp"
+#include "dataset/yaml.hpp"
+
+namespace iris::dataset {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What dvc.yaml says about an output and dvc.lock does not repeat.
+struct OutFlags {
+  bool cache = true;
+  bool push = true;
+  std::string remote;
+};
+
+struct StageFlags {
+  std::string wdir;
+  std::map<std::string, OutFlags> outs;
+};
+
+// True when the key is a flag of an output in dvc.yaml and in .dvc files alike.
+bool read_out_flag(YamlReader& yaml, const std::string& key, const YAML::Node& value,
+                   OutFlags& flags) {
+  if (key == "cache") {
+    flags.cache = yaml.flag(value);
+  } else if (key == "push") {
+    flags.push = yaml.flag(value);
+  } else if (key == "remote") {
+    flags.remote = yaml.text(value);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// The path of an output from the root. `base` is the folder, from the root, that it is relative to.
+std::string out_path(YamlReader& yaml, const YAML::Node& node, const fs::path& base) {
+  const std::string text = yaml.text(node);
+  const fs::path path = (base / text).lexically_normal();
+  const std::string first = path.empty() ? "" : path.begin()->string();
+  if (text.empty() || fs::path(text).is_absolute() || first == ".." || first == "." ||
+      first == ".git" || first == ".dvc" || text.find('\0') != std::string::npos) {
+    yaml.fail(node, in_quotes(text), "a path within the repository");
+  }
+  std::string normal = path.generic_string();
+  if (normal.size() > 1 && normal.back() == '/') normal.pop_back();
+  return normal;
+}
+
+// One item of `outs`; keeps it when it is cached and pushed.
+void read_out(YamlReader& yaml, const YAML::Node& node, const std::string& named_by,
+              const StageFlags& stage, std::vector<DvcOut>& outs) {
+  DvcOut out;
+  out.named_by = named_by;
+  OutFlags flags;
+  std::string hash;
+  bool cloud = false;
+  YAML::Node digest;
+  YAML::Node path;
+  yaml.each(node, [&](const std::string& key, const YAML::Node& value) {
+    if (key == "path") {
+      path.reset(value);
+    } else if (key == "md5") {
+      digest.reset(value);
+    } else if (key == "hash") {
+      hash = yaml.text(value);
+    } else if (key == "isexec") {
+      out.executable = yaml.flag(value);
+    } else if (key == "cloud" || key == "files") {
+      cloud = true;
+    } else {
+      read_out_flag(yaml, key, value, flags);
+    }
+  });
+  if (yaml.failed()) return;
+  if (path.IsNull()) return yaml.fail(node, "an output without a path", "path:");
+  if (const auto found = stage.outs.find(yaml.text(path)); found != stage.outs.end()) {
+    flags = found->second;
+  }
+  if (!flags.cache || !flags.push) return;
+  out.path = out_path(yaml, path, fs::path(named_by).parent_path() / stage.wdir);
+  out.remote = flags.remote;
+  if (cloud) {
+    return yaml.fail(node, "an output versioned by its cloud",
+                     "one with hash: md5; use 'dvc pull'");
+  }
+  if (digest.IsNull()) {
+    return yaml.fail(node, "an output without md5", "its digest, which 'dvc commit' records");
+  }
+  if (hash != "md5") {
+    return yaml.fail(node,
+                     hash.empty() ? "an output of DVC 2 (no hash)" : "hash " + in_quotes(hash),
+                     "hash: md5; 'dvc cache migrate --dvc-files' rewrites it");
+  }
+  out.md5 = yaml.text(digest);
+  constexpr std::string_view kDirectorySuffix = ".dir";
+  if (std::string_view(out.md5).ends_with(kDirectorySuffix)) {
+    out.directory = true;
+    out.md5.resize(out.md5.size() - kDirectorySuffix.size());
+  }
+  if (!is_md5(out.md5)) {
+    return yaml.fail(digest, in_quotes(yaml.text(digest)), "an md5 digest of 32 digits");
+  }
+  outs.push_back(std::move(out));
+}
+
+// outs, metrics or plots of a stage: items are a path, or a path with its flags.
+void read_stage_outs(YamlReader& yaml, const YAML::Node& list, StageFlags& stage) {
+  yaml.each_item(list, [&](const YAML::Node& item) {
+    if (!item.IsMap()) return;
+    yaml.each(item, [&](const std::string& path, const YAML::Node& flags) {
+      if (!flags.IsMap()) return;
+      yaml.each(flags, [&](const std::string& key, const YAML::Node& value) {
+        read_out_flag(yaml, key, value, stage.outs[path]);
+      });
+    });
+  });
+}
+
+std::map<std::string, StageFlags> read_pipeline(YamlReader& yaml, const YAML::Node& root) {
+  std::map<std::string, StageFlags> stages;
+  if (root.IsNull()) return stages;
+  yaml.each(root, [&](const std::string& key, const YAML::Node& value) {
+    if (key != "stages") return;
+    yaml.each(value, [&](const std::string& name, const YAML::Node& definition) {
+      StageFlags& stage = stages[name];
+      const auto read = [&](const std::string& part, const YAML::Node& content) {
+        if (part == "wdir") stage.wdir = yaml.text(content);
+        if (part == "outs" || part == "metrics" || part == "plots") {
+          read_stage_outs(yaml, content, stage);
+        }
+      };
+      yaml.each(definition, [&](const std::string& part, const YAML::Node& content) {
+        if (part == "do") {  // of a foreach
+          yaml.each(content, read);
+        } else {
+          read(part, content);
+        }
+      });
+    });
+  });
+  return stages;
+}
+
+bool is_dvc_file(const fs::path& path) {
+  return path.extension() == ".dvc" && !path.stem().empty() && path.filename() != ".dvc";
+}
+
+Result<std::vector<DvcOut>> read_named(const DvcRepository& repository, const fs::path& file) {
+  const std::string name = file.lexically_relative(repository.root).generic_string();
+  const auto text = read_file(file.string(), limits::kConfigBytes);
+  if (!text) return tl::unexpected(text.error());
+  if (is_dvc_file(file)) return parse_dvc_file(*text, name);
+  const fs::path pipeline = file.parent_path() / "dvc.yaml";
+  std::error_code missing;
+  if (!fs::exists(pipeline, missing)) return parse_dvc_lock(*text, "", name);
+  const auto pipeline_text = read_file(pipeline.string(), limits::kConfigBytes);
+  if (!pipeline_text) return tl::unexpected(pipeline_text.error());
+  return parse_dvc_lock(*text, *pipeline_text, name);
+}
+
+// All .dvc files and dvc.lock files, sorted.
+Result<std::vector<fs::path>> find_dvc_files(const fs::path& root) {
+  std::vector<fs::path> files;
+  std::error_code code;
+  fs::recursive_directory_iterator at(root, fs::directory_options::skip_permission_denied, code);
+  for (; !code && at != fs::recursive_directory_iterator(); at.increment(code)) {
+    const fs::path& path = at->path();
+    std::error_code ignored;
+    if (at->is_directory(ignored)) {
+      const std::string name = path.filename().string();
+      const bool own_repository = fs::is_directory(path / ".dvc", ignored);
+      if (name.starts_with('.') || name == "build" || own_repository || at->is_symlink(ignored)) {
+        at.disable_recursion_pending();
+      }
+    } else if (at->is_regular_file(ignored) &&
+               (is_dvc_file(path) || path.filename() == "dvc.lock")) {
+      files.push_back(path);
+    }
+  }
+  if (code) return input_error("{}: cannot list: {}", root.string(), code.message());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace
+
+bool is_md5(std::string_view text) {
+  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+Result<std::vector<DvcOut>> parse_dvc_file(const std::string& text, const std::string& name) {
+  const auto root = YamlReader::load(text, name);
+  if (!root) return tl::unexpected(root.error());
+  YamlReader yaml(name);
+  StageFlags stage;
+  YAML::Node list;
+  yaml.each(*root, [&](const std::string& key, const YAML::Node& value) {
+    if (key == "wdir") stage.wdir = yaml.text(value);
+    if (key == "outs") list.reset(value);
+  });
+  std::vector<DvcOut> outs;
+  if (!list.IsNull()) {
+    yaml.each_item(list, [&](const YAML::Node& item) { read_out(yaml, item, name, stage, outs); });
+  }
+  if (yaml.failed()) return tl::unexpected(yaml.error());
+  return outs;
+}
+
+Result<std::vector<DvcOut>> parse_dvc_lock(const std::string& lock_text,
+                                           const std::string& pipeline_text,
+                                           const std::string& name) {
+  const std::string pipeline_name = (fs::path(name).parent_path() / "dvc.yaml").generic_string();
+  const auto pipeline_root = YamlReader::load(pipeline_text, pipeline_name);
+  if (!pipeline_root) return tl::unexpected(pipeline_root.error());
+  YamlReader pipeline(pipeline_name);
+  const auto stages = read_pipeline(pipeline, *pipeline_root);
+  if (pipeline.failed()) return tl::unexpected(pipeline.error());
+
+  const auto root = YamlReader::load(lock_text, name);
+  if (!root) return tl::unexpected(root.error());
+  YamlReader yaml(name);
+  std::vector<DvcOut> outs;
+  yaml.each(*root, [&](const std::string& key, const YAML::Node& value) {
+    if (key != "stages") return;
+    yaml.each(value, [&](const std::string& stage_name, const YAML::Node& stage) {
+      // A stage made by foreach or matrix is called "name@item".
+      const auto found = stages.find(stage_name.substr(0, stage_name.find('@')));
+      yaml.each(stage, [&](const std::string& part, const YAML::Node& list) {
+        if (part != "outs") return;
+        yaml.each_item(list, [&](const YAML::Node& item) {
+          read_out(yaml, item, name, found == stages.end() ? StageFlags{} : found->second, outs);
+        });
+      });
+    });
+  });
+  if (yaml.failed()) return tl::unexpected(yaml.error());
+  return outs;
+}
+
+Result<DvcRepository> open_dvc_repository(const fs::path& folder) {
+  std::error_code code;
+  const fs::path start = fs::canonical(folder, code);
+  if (code) return input_error("{}: {}", folder.string(), code.message());
+  DvcRepository repository;
+  for (repository.root = start; !fs::is_directory(repository.root / ".dvc", code);
+       repository.root = repository.root.parent_path()) {
+    if (repository.root == repository.root.parent_path()) {
+      return input_error("{}: found no .dvc folder here or above, expected a DVC repository",
+                         start.string());
+    }
+  }
+  repository.cache = repository.root / ".dvc" / "cache";
+  for (const std::string name : {".dvc/config", ".dvc/config.local"}) {
+    const fs::path path = repository.root / name;
+    if (!fs::exists(path, code)) continue;
+    const auto text = read_file(path.string(), limits::kConfigBytes);
+    if (!text) return tl::unexpected(text.error());
+    const auto read = read_dvc_config(*text, name, repository);
+    if (!read) return tl::unexpected(read.error());
+  }
+  return repository;
+}
+
+Result<std::vector<DvcOut>> read_dvc_outs(const DvcRepository& repository) {
+  const auto files = find_dvc_files(repository.root);
+  if (!files) return tl::unexpected(files.error());
+  std::vector<DvcOut> outs;
+  for (const fs::path& file : *files) {
+    auto named = read_named(repository, file);
+    if (!named) return tl::unexpected(named.error());
+    std::move(named->begin(), named->end(), std::back_inserter(outs));
+  }
+  std::sort(outs.begin(), outs.end(),
+            [](const DvcOut& a, const DvcOut& b) { return a.path < b.path; });
+  for (std::size_t i = 1; i < outs.size(); ++i) {
+    if (outs[i].path != outs[i - 1].path) continue;
+    return input_error("{}: found the output {}, which {} names too, expected one owner",
+                       outs[i].named_by, outs[i].path, outs[i - 1].named_by);
+  }
+  return outs;
+}
+
+Result<std::vector<DvcOut>> select_dvc_outs(const DvcRepository& repository,
+                                            const std::vector<DvcOut>& outs, const fs::path& folder,
+                                            const std::string& target) {
+  std::error_code code;
+  const fs::path absolute = fs::weakly_canonical(folder / target, code);
+  const std::string path = absolute.lexically_relative(repository.root).generic_string();
+  std::vector<DvcOut> selected;
+  for (const DvcOut& out : outs) {
+    const bool pipeline = fs::path(out.named_by).filename() == "dvc.lock" &&
+                          path == (fs::path(out.named_by).parent_path() / "dvc.yaml");
+    if (path == "." || out.path == path || out.named_by == path || pipeline ||
+        out.path.starts_with(path + "/")) {
+      selected.push_back(out);
+    }
+  }
+  if (!selected.empty()) return selected;
+  std::string names;
+  for (const DvcOut& out : outs) names += (names.empty() ? "" : ", ") + out.path;
+  return input_error(
+      "{}: found no output that it stands for, expected a .dvc file, dvc.lock, or {}", target,
+      names.empty() ? "an output (there are none)" : "one of " + names);
+}
+
+}  // namespace iris::dataset
