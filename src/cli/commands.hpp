@@ -7,6 +7,7 @@
 namespace iris::cli {
 
 Command check_command();
+Command serve_command();
 Command report_command();
 Command pull_command();
 Command version_command();

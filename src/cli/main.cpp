@@ -16,6 +16,7 @@ namespace {
 std::vector<Command> all_commands() {
   return {
       check_command(),
+      serve_command(),
       report_command(),
       pull_command(),
       version_command(),

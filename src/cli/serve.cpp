@@ -1,0 +1,141 @@
+// iris serve: a model behind HTTP.
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/cgroup_limits.hpp"
+#include "cli/commands.hpp"
+#include "http/listen.hpp"
+#include "serve/service.hpp"
+
+namespace iris::cli {
+namespace {
+
+// Descriptors that are not clients': listeners, loops, the model, the log.
+constexpr std::size_t kOwnDescriptors = 256;
+
+// Flags as given; durations as text ("30s") until they are checked.
+struct ServeFlags {
+  std::string model = "models/model.onnx";
+  serve::ServiceOptions service;
+  std::optional<std::size_t> threads;
+  std::optional<std::size_t> max_connections;
+  std::string read_timeout = "10s";
+  std::string write_timeout = "10s";
+  std::string idle_timeout = "60s";
+  std::string max_connection_age = "300s";
+  std::string drain_timeout = "25s";
+};
+
+void define_flags(CLI::App& app, ServeFlags& flags) {
+  auto& service = flags.service;
+  auto& http = service.http;
+  app.add_option("--model", flags.model, "The model, ONNX")
+      ->envname("MODEL_PATH")
+      ->capture_default_str();
+  app.add_option("--host", service.host, "Address to listen on")->capture_default_str();
+  app.add_option("--port", service.port, "Port (0: any free one)")
+      ->envname("PORT")
+      ->capture_default_str();
+  app.add_option("--admin-host", service.admin_host, "Address of the admin port")
+      ->capture_default_str();
+  app.add_option("--admin-port", service.admin_port, "Port of /metrics (0: any free one)")
+      ->capture_default_str();
+  app.add_option("--threads", flags.threads, "Threads (default: the CPU limit, rounded up)")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--max-body", http.limits.body_bytes, "Bytes of a request's body")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30))
+      ->capture_default_str();
+  app.add_option("--max-connections", flags.max_connections,
+                 "Open connections; more get 429 (default: from the limit on descriptors)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--max-requests-per-connection", http.max_requests_per_connection,
+                 "Requests before a connection is closed (0: no bound)")
+      ->capture_default_str();
+  app.add_option("--max-connection-age", flags.max_connection_age,
+                 "Age at which a connection is closed after an answer, so that clients move over "
+                 "to new replicas")
+      ->capture_default_str();
+  app.add_option("--max-connection-age-jitter", http.max_connection_age_jitter,
+                 "Fraction by which each connection's age varies, so that not all move at once")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--read-timeout", flags.read_timeout, "From a request's first byte to its last")
+      ->capture_default_str();
+  app.add_option("--write-timeout", flags.write_timeout, "Without the client taking a byte")
+      ->capture_default_str();
+  app.add_option("--idle-timeout", flags.idle_timeout, "Without a request")->capture_default_str();
+  app.add_option("--drain-timeout", flags.drain_timeout, "From SIGTERM to the end at the latest")
+      ->capture_default_str();
+}
+
+Result<void> read_duration(const char* flag, const std::string& text, Nanoseconds& duration) {
+  const auto value = parse_duration(text);
+  if (!value) return input_error("{}: {}", flag, value.error().message);
+  if (value->count() <= 0) return input_error("{}: expected more than 0, got {}", flag, text);
+  duration = *value;
+  return {};
+}
+
+Result<void> read_durations(const ServeFlags& flags, serve::ServiceOptions& service) {
+  auto& http = service.http;
+  const struct {
+    const char* flag;
+    const std::string& text;
+    Nanoseconds& duration;
+  } durations[] = {
+      {"--read-timeout", flags.read_timeout, http.read_timeout},
+      {"--write-timeout", flags.write_timeout, http.write_timeout},
+      {"--idle-timeout", flags.idle_timeout, http.idle_timeout},
+      {"--max-connection-age", flags.max_connection_age, http.max_connection_age},
+      {"--drain-timeout", flags.drain_timeout, service.drain_timeout},
+  };
+  for (const auto& entry : durations) {
+    if (auto read = read_duration(entry.flag, entry.text, entry.duration); !read) return read;
+  }
+  return {};
+}
+
+Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {
+  serve::ServiceOptions options = flags.service;
+  if (auto read = read_durations(flags, options); !read) return tl::unexpected(read.error());
+  options.version = IRIS_VERSION;
+  options.threads = flags.threads.value_or(usable_cpus());
+  const std::size_t descriptors = http::raise_descriptor_limit();
+  options.http.max_connections = flags.max_connections.value_or(
+      descriptors > 2 * kOwnDescriptors ? descriptors - kOwnDescriptors : descriptors / 2);
+
+  auto model = serve::load_served_model(flags.model);
+  if (!model) return tl::unexpected(model.error());
+  auto service = serve::Service::open(options, std::move(*model), context.clock, context.log);
+  if (!service) return tl::unexpected(service.error());
+  context.log.info("serving {} on http://{}, admin http://{}, {} thread{}", flags.model,
+                   (*service)->address(), (*service)->admin_address(), options.threads,
+                   options.threads == 1 ? "" : "s");
+  const std::size_t cut = (*service)->run();
+  if (cut > 0) {
+    context.log.warn("ended; {} requests got no answer in time", cut);
+  } else {
+    context.log.info("ended; every request was answered");
+  }
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+Command serve_command() {
+  return {"serve", "Serve a model over HTTP",
+          "iris serve --model models/model.onnx --port 8080\n"
+          "  curl -H 'Content-Type: application/json' -d '{\"instances\":[[5.1,3.5,1.4,0.2]]}' "
+          "http://127.0.0.1:8080/predict",
+          [](CLI::App& app) -> Action {
+            auto flags = std::make_shared<ServeFlags>();
+            define_flags(app, *flags);
+            return [flags](Context& context) { return serve_model(*flags, context); };
+          }};
+}
+
+}  // namespace iris::cli

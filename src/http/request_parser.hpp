@@ -1,0 +1,118 @@
+// HTTP/1.1 requests (RFC 9112) from bytes as they arrive, without copying and, in the steady state,
+// without allocating: Beast's parser, derived from directly, which tells of each element instead of
+// collecting them. What it lets pass and a server must not (two lengths, unknown transfer codings,
+// no Host) is refused here.
+//
+//   parser.reset();
+//   switch (parser.feed(bytes)) { … }        // all bytes of the message so far
+//   handle(parser.request(bytes)); next = bytes.substr(parser.consumed());
+#pragma once
+
+#include <array>
+#include <boost/beast/http/basic_parser.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/limits.hpp"
+#include "http/request.hpp"
+
+namespace iris::http {
+
+struct ParserLimits {
+  std::size_t header_bytes = limits::kHeaderBytes;  // request line, and again the fields
+  std::size_t body_bytes = limits::kBodyBytes;
+};
+
+enum class Progress {
+  kHead,      // the head is not complete
+  kBody,      // the head is complete, the body is not
+  kComplete,  // request() holds
+  kFault,     // fault() says why; the framing is lost
+};
+
+class RequestParser {
+ public:
+  explicit RequestParser(const ParserLimits& limits) : limits_(limits) { reset(); }
+
+  // Makes ready for the next message.
+  void reset();
+
+  // `message` is everything received since the first byte of this message, whether fed before or
+  // not, and may have moved in memory since the last call. Must not be called after kComplete or
+  // kFault before reset().
+  Progress feed(std::string_view message);
+
+  // Bytes of the message that were understood; after kComplete, its size.
+  std::size_t consumed() const { return consumed_; }
+
+  // The size the whole message will have, as far as known: for a read buffer that need not grow
+  // twice. 0 when unknown.
+  std::size_t expected_bytes() const;
+
+  // After kComplete. `message` as given to feed; a chunked body lies in the parser.
+  Request request(std::string_view message) const;
+
+  const Fault& fault() const { return fault_; }
+  bool keep_alive() const { return keep_alive_; }
+  bool http_1_0() const { return version_ == 10; }
+  bool expects_continue() const { return expects_continue_; }
+
+ private:
+  // Beast's parser state, made anew for each message.
+  class Beast final : public boost::beast::http::basic_parser<true> {
+   public:
+    explicit Beast(RequestParser& owner) : owner_(owner) {}
+
+   private:
+    using Code = boost::beast::error_code;
+    using View = boost::beast::string_view;
+    void on_request_impl(boost::beast::http::verb method, View method_text, View target,
+                         int version, Code& ec) override;
+    void on_response_impl(int, View, int, Code&) override {}
+    void on_field_impl(boost::beast::http::field name, View name_text, View value,
+                       Code& ec) override;
+    void on_header_impl(Code& ec) override;
+    void on_body_init_impl(const boost::optional<std::uint64_t>&, Code&) override {}
+    std::size_t on_body_impl(View bytes, Code&) override;
+    void on_chunk_header_impl(std::uint64_t, View, Code&) override {}
+    std::size_t on_chunk_body_impl(std::uint64_t, View bytes, Code&) override;
+    void on_finish_impl(Code&) override {}
+
+    RequestParser& owner_;
+  };
+
+  struct Span {
+    std::size_t offset = 0;
+    std::size_t size = 0;
+  };
+
+  Progress refuse(int status, std::string_view reason, std::string_view message);
+  Progress refuse(const boost::beast::error_code& ec);
+  void set_media_type(std::string_view value);
+  std::string_view media_text() const { return {media_text_.data(), media_text_size_}; }
+
+  const ParserLimits limits_;
+  std::optional<Beast> beast_;
+  Fault fault_;
+  const char* base_ = nullptr;  // where the message lies during feed
+  std::size_t consumed_ = 0;
+  Span path_;
+  Span body_;
+  std::string chunks_;  // the body of a chunked message
+  Method method_ = Method::kOther;
+  MediaType media_type_ = MediaType::kNone;
+  std::array<char, 48> media_text_{};
+  std::size_t media_text_size_ = 0;
+  int version_ = 11;
+  int hosts_ = 0;
+  int lengths_ = 0;
+  bool transfer_encoding_ = false;
+  bool head_done_ = false;
+  bool keep_alive_ = true;
+  bool expects_continue_ = false;
+};
+
+}  // namespace iris::http

@@ -1,0 +1,78 @@
+#include "http/response.hpp"
+
+#include <charconv>
+
+namespace iris::http {
+namespace {
+
+// Blanks before a field's value mean nothing (RFC 9112, section 5.1), so the length can be filled
+// in when the body is known, with nothing moved.
+constexpr std::string_view kLengthField = "Content-Length:           \r\n\r\n";
+constexpr std::size_t kLengthDigits = 10;
+
+}  // namespace
+
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 400:
+      return "Bad Request";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 413:
+      return "Content Too Large";
+    case 415:
+      return "Unsupported Media Type";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 503:
+      return "Service Unavailable";
+    default:
+      return "";
+  }
+}
+
+void Response::begin(int status, std::string_view media_type, std::string_view fields) {
+  if (start_ == kNowhere) start_ = out_.size();
+  out_.resize(start_);
+  status_ = status;
+  if (status == 200) {
+    append(out_, "HTTP/1.1 200 OK\r\nContent-Type: ");
+  } else {
+    fmt::format_to(std::back_inserter(out_), "HTTP/1.1 {} {}\r\nContent-Type: ", status,
+                   reason_phrase(status));
+  }
+  append(out_, media_type);
+  append(out_, "\r\n");
+  append(out_, options_.date);
+  append(out_, fields);
+  if (options_.close) {
+    append(out_, "Connection: close\r\n");
+  } else if (options_.keep_alive_1_0) {
+    append(out_, "Connection: keep-alive\r\n");
+  }
+  append(out_, kLengthField);
+  body_at_ = out_.size();
+  length_at_ = body_at_ - 4 - kLengthDigits;
+}
+
+void Response::finish() {
+  char digits[kLengthDigits];
+  const auto end = std::to_chars(digits, digits + kLengthDigits, out_.size() - body_at_).ptr;
+  const auto count = static_cast<std::size_t>(end - digits);
+  std::copy(digits, end, out_.data() + length_at_ + kLengthDigits - count);
+  if (options_.head_only) out_.resize(body_at_);
+}
+
+}  // namespace iris::http

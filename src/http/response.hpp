@@ -1,0 +1,61 @@
+// One answer, written straight into the buffer that goes to the socket: a head with room for the
+// length, the body behind it, then the length.
+//
+//   Response response(buffer, options);
+//   response.begin(200);
+//   response.body().append(…);
+//   response.finish();
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <string_view>
+
+namespace iris::http {
+
+// Grows and keeps its room when cleared.
+using Buffer = fmt::basic_memory_buffer<char, 4096>;
+
+inline void append(Buffer& buffer, std::string_view text) {
+  buffer.append(text.data(), text.data() + text.size());
+}
+
+inline constexpr std::string_view kJson = "application/json";
+
+std::string_view reason_phrase(int status);
+
+// What the connection knows and the handler need not.
+struct ResponseOptions {
+  std::string_view date;        // the whole Date field with its line end, or empty
+  bool head_only = false;       // the answer to HEAD: the length of the body without the body
+  bool close = false;           // the last answer on this connection
+  bool keep_alive_1_0 = false;  // a client of HTTP/1.0 waits for permission to go on
+};
+
+class Response {
+ public:
+  Response(Buffer& out, const ResponseOptions& options) : out_(out), options_(options) {}
+  Response(const Response&) = delete;
+  Response& operator=(const Response&) = delete;
+
+  // Starts the answer, or starts it again: what was written before is taken back. `fields` are
+  // whole lines, e.g. "Retry-After: 1\r\n".
+  void begin(int status, std::string_view media_type = kJson, std::string_view fields = {});
+  Buffer& body() { return out_; }
+  void finish();
+
+  int status() const { return status_; }
+
+ private:
+  static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+
+  Buffer& out_;
+  const ResponseOptions options_;
+  std::size_t start_ = kNowhere;
+  std::size_t length_at_ = 0;
+  std::size_t body_at_ = 0;
+  int status_ = 0;
+};
+
+}  // namespace iris::http

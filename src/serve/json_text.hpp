@@ -1,0 +1,26 @@
+// Small tools for JSON text: writing strings, and saying where text stops being JSON.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "http/response.hpp"
+
+namespace iris::serve {
+
+// Appends `text`, which is UTF-8, as a JSON string with its quotes.
+void append_json_string(http::Buffer& out, std::string_view text);
+
+// `text` within quotes and cut to some 40 bytes at a character's border, to be quoted in a message.
+std::string in_quotes(std::string_view text);
+
+// Whether `text` is a number by the grammar of JSON (RFC 8259, section 6).
+bool is_json_number(std::string_view text);
+
+// The offset of the first byte at which `text` is no longer JSON; none when it is JSON. Slow and
+// independent of the parser that serves: it explains refusals, and tests compare the two.
+std::optional<std::size_t> find_json_error(std::string_view text);
+
+}  // namespace iris::serve

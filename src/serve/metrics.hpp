@@ -1,0 +1,44 @@
+// What is counted while serving, and its text for Prometheus (exposition format 0.0.4). The names
+// are part of the contract: tests/golden/metrics.txt holds them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/counters.hpp"
+#include "serve/served_model.hpp"
+
+namespace iris::serve {
+
+enum class Route { kPredict, kHealth, kOther };
+inline constexpr std::array<std::string_view, 3> kRouteNames = {"predict", "health", "other"};
+
+inline constexpr std::array kStatusCodes = {200, 400, 404, 405, 408, 413,
+                                            415, 429, 431, 500, 501, 503};
+
+// Why requests were refused. The last stands for what is not in the list, which is a bug.
+inline constexpr std::array<std::string_view, 18> kRejectionReasons = {
+    "body_too_large", "connections",  "draining",  "feature",    "framing", "header_too_large",
+    "json_depth",     "json_syntax",  "json_type", "media_type", "method",  "number_range",
+    "parameter",      "read_timeout", "route",     "rows",       "width",   "unknown"};
+
+// One thread's counts; it alone writes them.
+struct alignas(64) WorkerMetrics {
+  http::Counters http;
+  std::array<std::array<http::Counter, kStatusCodes.size()>, kRouteNames.size()> responses;
+  std::array<http::Counter, kRejectionReasons.size()> rejections;
+  http::Counter rows;
+
+  void count_response(Route route, int status);
+  void count_rejection(std::string_view reason);
+};
+
+// The sum over all threads as text.
+std::string render_metrics(const std::vector<std::unique_ptr<WorkerMetrics>>& workers,
+                           const ServedModel& model, std::string_view version);
+
+}  // namespace iris::serve

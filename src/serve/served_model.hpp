@@ -1,0 +1,32 @@
+// A model that was checked and compiled, and what its answers repeat of it. Immutable, shared by
+// all threads.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "engine/engine.hpp"
+#include "model/model.hpp"
+
+namespace iris::serve {
+
+struct ServedModel {
+  engine::Engine engine;
+  model::Signature signature;
+  std::vector<std::string> label_json;  // each class's label as JSON text
+  std::string classes_json;             // all of them as a JSON array
+  std::string name;                     // the file's name without its extension
+  std::string digest;                   // SHA-256 of the file, or empty
+};
+
+// Compiles the model and has it answer its golden rows. `name` and `digest` are only told on.
+Result<std::shared_ptr<const ServedModel>> make_served_model(const model::Model& model,
+                                                             const std::string& name,
+                                                             const std::string& digest);
+
+// The same from a file.
+Result<std::shared_ptr<const ServedModel>> load_served_model(const std::string& path);
+
+}  // namespace iris::serve

@@ -1,0 +1,55 @@
+// The service: its sockets, its threads, its admin port, its end.
+//
+//   auto service = Service::open(options, model, clock, log);   // listens from now on
+//   (*service)->run();                                          // until SIGTERM or SIGINT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "http/server.hpp"
+#include "serve/served_model.hpp"
+
+namespace iris::serve {
+
+struct ServiceOptions {
+  std::string host = "0.0.0.0";
+  std::uint16_t port = 8080;  // 0: any
+  std::string admin_host = "127.0.0.1";
+  std::uint16_t admin_port = 9090;  // 0: any
+  std::size_t threads = 1;
+  Nanoseconds drain_timeout = std::chrono::seconds(25);
+  http::ServerOptions http;  // max_connections is that of the whole service
+  std::string version;       // of the program
+};
+
+class Service {
+ public:
+  // Takes the sockets of LISTEN_FDS (the first for the service, the second for the admin port), or
+  // opens its own. Fails when an address cannot be had.
+  static Result<std::unique_ptr<Service>> open(const ServiceOptions& options,
+                                               std::shared_ptr<const ServedModel> model,
+                                               const Clock& clock, Log& log);
+  ~Service();
+
+  // "127.0.0.1:8080", with the port that the kernel chose.
+  std::string address() const;
+  std::string admin_address() const;
+
+  // Serves until SIGTERM or SIGINT, then drains: readiness fails, answers close their connections,
+  // and it returns when the last is written or the drain timeout is over. A second signal ends it
+  // at once. Returns how many requests lost their answer.
+  std::size_t run();
+
+ private:
+  struct State;
+  explicit Service(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace iris::serve
