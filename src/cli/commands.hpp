@@ -8,6 +8,7 @@ namespace iris::cli {
 
 Command check_command();
 Command serve_command();
+Command hpa_command();
 Command report_command();
 Command pull_command();
 Command version_command();

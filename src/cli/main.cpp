@@ -17,6 +17,7 @@ std::vector<Command> all_commands() {
   return {
       check_command(),
       serve_command(),
+      hpa_command(),
       report_command(),
       pull_command(),
       version_command(),

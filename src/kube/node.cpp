@@ -107,6 +107,14 @@ std::int32_t Node::int32_or(std::int32_t otherwise, std::int32_t least, std::int
   return static_cast<std::int32_t>(integer_or(otherwise, least, most));
 }
 
+double Node::number_or(double otherwise, double least, double most) const {
+  if (!present()) return otherwise;
+  const double number = value_->is_number() ? value_->get<double>() : least - 1;
+  if (number >= least && number <= most) return number;
+  expected(fmt::format("a number from {} to {}", least, most));
+  return otherwise;
+}
+
 Quantity Node::quantity() const {
   if (value_ == nullptr || !(value_->is_string() || value_->is_number())) {
     expected("a quantity such as 250m or 128Mi");

@@ -59,6 +59,7 @@ class Node {
   std::int64_t integer_or(std::int64_t otherwise, std::int64_t least, std::int64_t most) const;
   std::int32_t int32_or(std::int32_t otherwise, std::int32_t least = 0,
                         std::int32_t most = std::numeric_limits<std::int32_t>::max()) const;
+  double number_or(double otherwise, double least, double most) const;
   Quantity quantity() const;  // not negative
   WallTime time() const;      // RFC 3339
   std::vector<std::string> strings() const;
