@@ -52,22 +52,17 @@ constexpr const char* kExample = R"(jq -nc --slurpfile hpa <(kubectl get hpa iri
     --slurpfile metrics <(kubectl get --raw \
         /apis/metrics.k8s.io/v1beta1/namespaces/default/pods?labelSelector=app=iris-api) \
     '{hpa: $hpa[0], pods: $pods[0], metrics: $metrics[0], now: (now | todate),
-      currentReplicas: $hpa[0].status.currentReplicas}' | iris hpa)";
-
-constexpr const char* kDescription =
-    R"(Explain what the HorizontalPodAutoscaler would decide, and why.
+      currentReplicas: $hpa[0].status.currentReplicas}' | iris hpa
 
 One JSON object a line on standard input, one a line on standard output. A question holds "hpa",
 "pods" and "metrics" (as kubectl prints them), "now" (RFC 3339) and "currentReplicas"; "controller"
-and "history" are optional. A line that cannot be read is answered by {"error": "…"}.
-)";
+and "history" are optional. A line that cannot be read is answered by {"error": "…"}.)";
 
 }  // namespace
 
 Command hpa_command() {
-  return {"hpa", "Explain what the HorizontalPodAutoscaler would decide", kExample,
+  return {"hpa", "Explain what the HorizontalPodAutoscaler would decide, and why", kExample,
           [](CLI::App& app) -> Action {
-            app.description(kDescription);
             auto options = std::make_shared<scale::hpa::AnswerOptions>();
             app.add_flag("--history", options->history,
                          "Add the controller's memory to each answer, to be given to the next "
