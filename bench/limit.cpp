@@ -2,7 +2,7 @@
 // arrives on a connection is read once and answered with the same bytes in one write, so what it
 // costs is the kernel's share of a request. bench/serve.py compares servers with it.
 //
-//   curl -si http://127.0.0.1:8080/predict -d "$body" > answer.http   # of the server to compare
+//   curl -si URL/predict -H 'Content-Type: application/json' -d "$body" > answer.http
 //   limit 0 answer.http   # port 0: any free one; prints its address; ends on SIGTERM
 //
 // Right only for a client that sends a request in one segment and then waits, as wrk does.
