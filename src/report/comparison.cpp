@@ -71,34 +71,13 @@ std::vector<Comparison> compare(const Run& run) {
   return all;
 }
 
-std::string sentence(const Comparison& c) {
-  const auto head =
-      c.factor == Factor::kMaxReplicas
-          ? fmt::format("Autoscaling, max {} against max {} at {} connections",
-                        count(c.more->max_replicas), count(c.less->max_replicas),
-                        count(c.more->connections))
-          : fmt::format("Connections, {} against {} at max {}", count(c.more->connections),
-                        count(c.less->connections), count(c.more->max_replicas));
-  if (!c.steady_ratio && !c.whole_ratio) {
-    return head + ": not supported, because a scenario of the pair did not end.";
+std::string title_of(const Comparison& c) {
+  if (c.factor == Factor::kMaxReplicas) {
+    return fmt::format("max {} against max {}, at {} connections", count(c.more->max_replicas),
+                       count(c.less->max_replicas), count(c.more->connections));
   }
-  std::string text = head + ": ";
-  if (c.steady_ratio) {
-    text +=
-        fmt::format("{} the requests/s in the steady state ({} against {})", times(c.steady_ratio),
-                    count(steady_per_s(*c.more)), count(steady_per_s(*c.less)));
-  } else {
-    text += "no steady state to compare";
-  }
-  if (c.whole_ratio) {
-    text += fmt::format(", {} over the whole run ({} against {})", times(c.whole_ratio),
-                        count(whole_per_s(*c.more)), count(whole_per_s(*c.less)));
-  }
-  if (c.p99_ratio) {
-    text += fmt::format(", {} the p99 ({} against {})", times(c.p99_ratio),
-                        milliseconds(client_p99_us(*c.more)), milliseconds(client_p99_us(*c.less)));
-  }
-  return text + ".";
+  return fmt::format("{} against {} connections, at max {}", count(c.more->connections),
+                     count(c.less->connections), count(c.more->max_replicas));
 }
 
 }  // namespace iris::report

@@ -23,8 +23,8 @@ struct Comparison {
 // The pairs in the order of the scenarios, those by maxReplicas first. They point into `run`.
 std::vector<Comparison> compare(const Run& run);
 
-// "Autoscaling, max 3 against max 1 at 1,000 connections: 2.98× the requests/s …".
-std::string sentence(const Comparison& comparison);
+// "max 3 against max 1 at 1,000 connections".
+std::string title_of(const Comparison& comparison);
 
 // Requests/s in the steady state and over the whole run, and the load generator's p99; empty when
 // the scenario did not end or too few requests support a p99.

@@ -112,7 +112,7 @@ std::string definitions(const Entries& entries, const char* kind) {
 
 std::string ticks_table(const Scenario& scenario) {
   Table table;
-  table.columns = {{"Time", "since the load began"},
+  table.columns = {{"Time", "since the load began", false},
                    {"Utilization", "of the request, as the HPA saw it"},
                    {"Ratio", "utilization over target"},
                    {"Asked for", "replicas that the metric proposed"},
@@ -132,7 +132,8 @@ std::string ticks_table(const Scenario& scenario) {
 
 std::string events_table(const Scenario& scenario) {
   Table table;
-  table.columns = {{"Time", "since the load began"}, {"Event", "", false}, {"What", "", false}};
+  table.columns = {
+      {"Time", "since the load began", false}, {"Event", "", false}, {"What", "", false}};
   for (const auto& event : scenario.events) {
     table.rows.push_back({seconds(event.t), event.kind, event.message});
   }
@@ -199,8 +200,9 @@ std::string article(const Run& run, const Summary& summary, std::size_t first) {
         "<h2>Requests/s in every scenario</h2><div class=\"charts wide\"></div></section>\n",
         first, run.scenarios.size());
   }
-  if (!summary.comparisons.empty()) {
-    out += "<section><h2>One factor at a time</h2>" + list(summary.comparisons) + "</section>\n";
+  if (!summary.comparisons.rows.empty()) {
+    out += "<section><h2>One factor at a time</h2>" + plain_table(summary.comparisons) +
+           "</section>\n";
   }
   if (!run.scenarios.empty()) out += "<h2>Scenarios</h2>\n";
   for (std::size_t i = 0; i < run.scenarios.size(); ++i) {

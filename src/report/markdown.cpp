@@ -44,10 +44,8 @@ void append_run(std::string& out, const Run& run) {
     for (const auto& line : summary.happened) out += "- " + markdown_escaped(line) + "\n";
     out += "\n";
   }
-  if (!summary.comparisons.empty()) {
-    out += "## One factor at a time\n\n";
-    for (const auto& line : summary.comparisons) out += "- " + markdown_escaped(line) + "\n";
-    out += "\n";
+  if (!summary.comparisons.rows.empty()) {
+    out += "## One factor at a time\n\n" + to_markdown(summary.comparisons) + "\n";
   }
   if (!summary.checks.rows.empty()) {
     out +=

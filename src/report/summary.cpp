@@ -95,6 +95,29 @@ Table checks_of(const Run& run) {
   return table;
 }
 
+// A ratio with the two figures that it is of.
+template <class Format>
+std::string ratio_cell(Figure ratio, Figure more, Figure less, const Format& format) {
+  if (!ratio) return kMissing;
+  return fmt::format("{} ({} ÷ {})", times(ratio), format(more), format(less));
+}
+
+Table comparisons_of(const std::vector<Comparison>& comparisons) {
+  Table table;
+  table.columns = {{"What differs", "", false},
+                   {"Requests/s, steady", "ratio of the steady states", true},
+                   {"Requests/s, whole run", "ratio with the time that scaling took", true},
+                   {"p99", "ratio of the load generator's latencies", true}};
+  for (const auto& c : comparisons) {
+    table.rows.push_back(
+        {title_of(c),
+         ratio_cell(c.steady_ratio, steady_per_s(*c.more), steady_per_s(*c.less), count),
+         ratio_cell(c.whole_ratio, whole_per_s(*c.more), whole_per_s(*c.less), count),
+         ratio_cell(c.p99_ratio, client_p99_us(*c.more), client_p99_us(*c.less), milliseconds)});
+  }
+  return table;
+}
+
 // The comparison that answers the run's question: what did more replicas bring?
 const Comparison* main_comparison(const std::vector<Comparison>& comparisons) {
   for (const auto& c : comparisons) {
@@ -161,6 +184,12 @@ std::vector<Headline> headlines_of(const Run& run, const std::vector<Comparison>
   return all;
 }
 
+bool lost_any(const Run& run) {
+  return std::any_of(run.scenarios.begin(), run.scenarios.end(), [](const Scenario& s) {
+    return s.end && s.end->whole.replicas_lost.value_or(0) > 0;
+  });
+}
+
 std::string verdict_of(const Run& run, const std::vector<Comparison>& comparisons) {
   std::string text;
   if (run.status.empty()) text += "The run was cut off, and what follows is what was recorded. ";
@@ -183,8 +212,11 @@ std::string verdict_of(const Run& run, const std::vector<Comparison>& comparison
                          : fmt::format("{} failed. ", counted(*failed, "request", "requests"));
   }
   if (const Figure worst = worst_imbalance(run)) {
-    text += fmt::format("After the last scale-up the busiest replica got {} the mean{}. ",
-                        times(worst), *worst > kEven ? ", which is uneven" : "");
+    text +=
+        fmt::format("After the last scale-up the busiest replica got {} the mean{}. ", times(worst),
+                    *worst <= kEven ? ""
+                    : lost_any(run) ? ", counting a replica that was replaced in that time"
+                                    : ", which is uneven");
   }
   std::vector<std::string> limits;
   for (const auto& scenario : run.scenarios) {
@@ -247,7 +279,7 @@ Summary summarize(const Run& run) {
   summary.machine = machine_of(run);
   summary.results = results_of(run);
   for (const auto& scenario : run.scenarios) summary.reference.push_back(scenario.reference);
-  for (const auto& c : comparisons) summary.comparisons.push_back(sentence(c));
+  summary.comparisons = comparisons_of(comparisons);
   summary.checks = checks_of(run);
   summary.happened = happened_in(run);
   summary.notes = notes_on(run);

@@ -35,11 +35,11 @@ struct Summary {
   std::string verdict;
   std::vector<Headline> headlines;
   std::string machine;
-  Table results;                         // one row for each scenario, the observation last
-  std::vector<bool> reference;           // which rows are the reference's
-  std::vector<std::string> comparisons;  // one factor each
-  Table checks;                          // the open-loop probe and what makes the figures credible
-  std::vector<std::string> happened;     // what did not go as planned; empty when all did
+  Table results;                      // one row for each scenario, the observation last
+  std::vector<bool> reference;        // which rows are the reference's
+  Table comparisons;                  // ratios of scenarios that differ in one factor
+  Table checks;                       // the open-loop probe and what makes the figures credible
+  std::vector<std::string> happened;  // what did not go as planned; empty when all did
   Entries notes;
   Entries provenance;
 };

@@ -26,6 +26,8 @@
     return value.toLocaleString('en-US', {minimumFractionDigits: digits, maximumFractionDigits: digits});
   };
 
+  const withUnit = (value, unit) => number(value) === '–' ? '–' : `${number(value)} ${unit}`;
+
   // Decades, and 2 and 5 between them where there is room for no more than two decades.
   const logTicker = (min, max) => {
     const steps = max / min > 200 ? [1] : [1, 2, 5];
@@ -68,8 +70,8 @@
       canvas.moveTo(area.x, y);
       canvas.lineTo(area.x + area.w, y);
       canvas.stroke();
-      canvas.textAlign = 'left';
-      canvas.fillText(line.label, area.x + 4, y - 4);
+      canvas.textAlign = 'right';
+      canvas.fillText(line.label, area.x + area.w - 4, y - 4);
     }
     if (scenario) {
       let row = 0;
@@ -116,7 +118,7 @@
       legend.append(item);
     };
     for (const s of chart.series) {
-      add(s.label, {borderTopColor: s.color, borderTopWidth: (s.width || 1.5) + 'px',
+      add(s.label, {borderTopColor: s.color, borderTopWidth: Math.min(s.width || 2, 3) + 'px',
         borderTopStyle: s.dash ? 'dashed' : 'solid'});
     }
     if (chart.marks) add('HPA sync', {}, 'tick');
@@ -131,7 +133,7 @@
       const line = element('div');
       const swatch = element('i');
       swatch.style.background = s.color;
-      line.append(swatch, s.label + ' ', element('span', '', number(s.values[row]) + ' ' + chart.unit));
+      line.append(swatch, s.label + ' ', element('span', '', withUnit(s.values[row], chart.unit)));
       box.append(line);
     }
     return box;
@@ -171,22 +173,29 @@
     return [0, chart.max || Math.max(...values, ...bounds, 1) * 1.12];
   };
 
-  const draw = (chart, group, into, scenario) => {
+  // Makes room for a chart and returns what draws it: a chart takes the size of its place, which
+  // is settled only when all charts have theirs.
+  const place = (chart, group, into, scenario) => {
     const figure = element('figure', 'chart ' + (chart.size || ''));
     const caption = element('figcaption');
-    caption.append(element('b', '', chart.title), element('span', 'unit', chart.unitText || chart.unit));
+    if (chart.title) caption.append(element('b', '', chart.title));
+    caption.append(element('span', 'unit', chart.unitText || chart.unit));
     caption.append(legendOf(chart));
     figure.append(caption);
     into.append(figure);
     const measured = chart.series.some((s) => s.values.some((v) => v !== null && v !== undefined));
     if (!measured) {
       figure.append(element('p', 'plot empty', '– not measured in this run'));
-      return;
+      return () => {};
     }
     const plot = element('div', 'plot');
     plot.setAttribute('role', 'img');
     plot.setAttribute('aria-label', `${chart.title} over time`);
     figure.append(plot);
+    return () => draw(chart, group, plot, scenario);
+  };
+
+  const draw = (chart, group, plot, scenario) => {
     const options = {};
     for (const s of chart.series) {
       options[s.label] = {color: s.color, strokeWidth: s.width || 1.5, strokePattern: s.dash || null,
@@ -219,7 +228,7 @@
       zoomCallback: (from, to) => zoom(group, from, to),
       interactionModel: touch ? {} : Dygraph.defaultInteractionModel,
       axes: {
-        x: {axisLabelFormatter: (t) => `${number(t)} s`, drawGrid: false, pixelsPerLabel: 70},
+        x: {axisLabelFormatter: (t) => `${number(t)} s`, drawGrid: false, pixelsPerLabel: 55},
         y: {axisLabelWidth: 50, axisLabelFormatter: number, pixelsPerLabel: 32,
           ...(chart.log ? {ticker: logTicker} : {}),
           ...(chart.whole ? {ticker: (min, max) => {
@@ -233,7 +242,10 @@
 
   const chartsOf = (s) => {
     const x = s.t;
-    const replicas = (part) => s.replicas.map((r, i) => ({label: r.name, values: r[part], color: replicaColor(i)}));
+    // Replicas that do the same lie on one another: the earlier ones are drawn wider, so that each
+    // of them shows.
+    const replicas = (part) => s.replicas.map((r, i) => ({label: r.name, values: r[part],
+      color: replicaColor(i), width: Math.min(1.5 + s.replicas.length - 1 - i, 4)}));
     const line = (value, label, name) => value === null ? [] : [{value, label: `${label} ${number(value)}`, color: name}];
     return [
       {title: 'Replicas', unit: '', unitText: '', x, step: true, whole: true, marks: true, steady: s.steady, max: Math.max(s.max || 0, ...s.ready, ...s.desired) + 0.9,
@@ -244,7 +256,7 @@
         lines: [...line(s.limit, 'limit', 'alarm'), ...line(s.request, 'request', 'muted')]},
       {title: 'Requests', unit: '/s', unitText: 'per second', x, series: [
         {label: 'all', values: s.total, color: color('text'), width: 2.5}, ...replicas('requests')]},
-      {title: 'CPU quota used up', unit: '%', unitText: '% of periods throttled', x, series: replicas('throttled'), max: 109},
+      {title: 'Throttling', unit: '%', unitText: '% of CPU periods', x, series: replicas('throttled'), max: 109},
       {title: 'Latency, open-loop probe', unit: 'ms', unitText: 'ms, log scale', x, log: true, series: [
         {label: 'p50', values: s.p50, color: color('c1')},
         {label: 'p90', values: s.p90, color: color('c2')},
@@ -262,7 +274,7 @@
     const maxima = [...new Set(part.map((s) => s.max))];
     const loads = [...new Set(part.map((s) => s.connections))].sort((a, b) => a - b);
     const dashes = [null, [7, 4], [2, 3], [10, 3, 2, 3]];
-    return {title: 'Requests', unit: '/s', unitText: 'per second, all replicas', x, size: 'tall', connect: true,
+    return {title: '', unit: '/s', unitText: 'requests per second, all replicas', x, size: 'tall', connect: true,
       series: part.map((s) => {
         const at = new Map(s.t.map((t, i) => [t, s.total[i]]));
         return {label: s.title, values: x.map((t) => at.has(t) ? at.get(t) : null), width: 2,
@@ -271,20 +283,22 @@
   };
 
   const drawAll = () => {
+    const later = [];
     for (const box of document.querySelectorAll('.charts')) box.replaceChildren();
     for (const section of document.querySelectorAll('.overview')) {
       const first = Number(section.dataset.first);
       const part = scenarios.slice(first, first + Number(section.dataset.count)).filter((s) => s.t.length);
       section.hidden = part.length < 2;
-      if (!section.hidden) draw(overviewOf(part), [], section.querySelector('.charts'), null);
+      if (!section.hidden) later.push(place(overviewOf(part), [], section.querySelector('.charts'), null));
     }
     for (const section of document.querySelectorAll('.scenario')) {
       const box = section.querySelector('.charts');
       if (!box) continue;
       const scenario = scenarios[Number(section.dataset.index)];
       const group = [];
-      for (const chart of chartsOf(scenario)) draw(chart, group, box, scenario);
+      for (const chart of chartsOf(scenario)) later.push(place(chart, group, box, scenario));
     }
+    for (const each of later) each();
   };
 
   drawAll();

@@ -151,7 +151,7 @@ class Scenario:
             rate = round(full * moved * self.rng.uniform(0.985, 1.01)) if running else 0
             self.served[name] = self.served.get(name, 0) + rate
             total += rate
-            cpu = LIMIT_MILLI * min(1.0, moved * 1.2) if self.limits else rate / 34
+            cpu = LIMIT_MILLI * min(1.0, moved * 1.2) if self.limits else rate / 52
             replicas.append({
                 "name": name, "slot": int(name[-1]) - 1,
                 "state": "ready" if self.ready_at[name] <= t else "starting",
