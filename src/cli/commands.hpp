@@ -7,6 +7,10 @@
 namespace iris::cli {
 
 Command check_command();
+Command train_command();
+Command evaluate_command();
+Command predict_command();
+Command inspect_command();
 Command serve_command();
 Command hpa_command();
 Command report_command();

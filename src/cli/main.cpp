@@ -16,6 +16,10 @@ namespace {
 std::vector<Command> all_commands() {
   return {
       check_command(),
+      train_command(),
+      evaluate_command(),
+      predict_command(),
+      inspect_command(),
       serve_command(),
       hpa_command(),
       report_command(),

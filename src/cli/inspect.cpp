@@ -1,0 +1,130 @@
+// iris inspect: what a model file is, without running it on data.
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+
+#include "base/digest.hpp"
+#include "base/file.hpp"
+#include "base/limits.hpp"
+#include "cli/commands.hpp"
+#include "engine/engine.hpp"
+#include "format/onnx.hpp"
+
+namespace iris::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  std::string model;
+  bool json = false;
+};
+
+struct Inspection {
+  std::string path;
+  std::size_t bytes = 0;
+  std::string md5;
+  std::vector<std::string> operators;
+  model::Model model;
+  std::string kernel;
+};
+
+const char* link_name(model::Link link) {
+  return link == model::Link::kSoftmax ? "softmax" : "logistic";
+}
+
+std::string join(const std::vector<std::string>& names) {
+  std::string out;
+  for (const auto& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+Result<Inspection> inspect(const std::string& path) {
+  const auto bytes = read_file(path, limits::kModelBytes);
+  if (!bytes) return tl::unexpected(bytes.error());
+  auto model = format::read_onnx(*bytes, path);
+  if (!model) return tl::unexpected(model.error());
+  auto operators = format::onnx_operators(*bytes, path);
+  if (!operators) return tl::unexpected(operators.error());
+  const auto engine = engine::Engine::compile(*model);
+  if (!engine) return tl::unexpected(engine.error());
+  if (auto ok = engine::verify_golden_rows(*engine, *model); !ok) {
+    return input_error("{}: {}", path, ok.error().message);
+  }
+  return Inspection{path,
+                    bytes->size(),
+                    md5_hex(*bytes),
+                    std::move(*operators),
+                    std::move(*model),
+                    std::string(engine->kernel())};
+}
+
+// Metadata that is JSON is shown as such, the rest as text.
+Json metadata_value(const std::string& text) {
+  Json parsed = Json::parse(text, nullptr, false);
+  return parsed.is_structured() ? parsed : Json(text);
+}
+
+void print_json(const Inspection& found) {
+  const auto& signature = found.model.signature;
+  Json json = {{"path", found.path},
+               {"bytes", found.bytes},
+               {"md5", found.md5},
+               {"operators", found.operators},
+               {"features", signature.feature_names},
+               {"classes", signature.class_labels},
+               {"link", link_name(found.model.classifier.link)},
+               {"kernel", found.kernel},
+               {"golden_rows_verified", found.model.golden_rows.size()},
+               {"metadata", Json::object()}};
+  for (const auto& [key, value] : found.model.metadata)
+    json["metadata"][key] = metadata_value(value);
+  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+void print_text(const Inspection& found) {
+  const auto& signature = found.model.signature;
+  fmt::print("{}: ONNX, {} bytes, MD5 {}\n", found.path, found.bytes, found.md5);
+  fmt::print("operators    {}\n", join(found.operators));
+  fmt::print("features     {} ({})\n", signature.feature_names.size(),
+             join(signature.feature_names));
+  fmt::print("classes      {} ({})\n", signature.class_labels.size(), join(signature.class_labels));
+  fmt::print("link         {}\n", link_name(found.model.classifier.link));
+  fmt::print("kernel       {}\n", found.kernel);
+  fmt::print("golden rows  {}\n", found.model.golden_rows.empty()
+                                      ? "none in the file"
+                                      : fmt::format("{} answered as when the model was trained",
+                                                    found.model.golden_rows.size()));
+  for (const auto& [key, value] : found.model.metadata) {
+    const Json json = metadata_value(value);
+    if (key == "iris.metrics" && json.contains("accuracy") && json["accuracy"].is_number()) {
+      fmt::print("accuracy     {:.4f} on held-out rows\n", json["accuracy"].get<double>());
+      continue;
+    }
+    fmt::print("{:12} {}\n", key, value);
+  }
+}
+
+Result<ExitCode> run(const Options& options) {
+  const auto found = inspect(options.model);
+  if (!found) return tl::unexpected(found.error());
+  options.json ? print_json(*found) : print_text(*found);
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+Command inspect_command() {
+  return {"inspect", "Show a model's signature, operators, size and training figures",
+          "iris inspect models/model.onnx", [](CLI::App& app) -> Action {
+            auto options = std::make_shared<Options>();
+            app.add_option("MODEL", options->model, "ONNX file")->required();
+            app.add_flag("--json", options->json, "Print one JSON object instead of text");
+            return [options](Context&) { return run(*options); };
+          }};
+}
+
+}  // namespace iris::cli

@@ -1,0 +1,150 @@
+// iris train: fits a classifier to a table, measures it on rows that it has not seen, and writes
+// the model and its figures.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/file.hpp"
+#include "cli/commands.hpp"
+#include "cli/held_out.hpp"
+#include "engine/engine.hpp"
+#include "format/onnx.hpp"
+#include "train/logistic_regression.hpp"
+#include "train/metrics.hpp"
+#include "train/params.hpp"
+
+namespace iris::cli {
+namespace {
+
+struct Options {
+  std::string params = "params.yaml";
+  std::string data;
+  std::string model = "models/model.onnx";
+  std::string metrics = "metrics/metrics.json";
+  bool json = false;
+};
+
+// The first row of each class, of at most this many classes.
+constexpr std::size_t kMostGoldenRows = 8;
+
+Result<void> add_golden_rows(const engine::Engine& engine, const dataset::Examples& examples,
+                             model::Model& model) {
+  std::vector<std::size_t> rows;
+  for (std::uint32_t c = 0; c < std::min(engine.classes(), kMostGoldenRows); ++c) {
+    const auto first = std::find(examples.labels.begin(), examples.labels.end(), c);
+    rows.push_back(static_cast<std::size_t>(first - examples.labels.begin()));
+  }
+  const Answers answers = predict_rows(engine, examples.features, rows);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    model::GoldenRow golden;
+    for (std::size_t f = 0; f < engine.features(); ++f) {
+      golden.row.push_back(static_cast<float>(examples.features[rows[i] * engine.features() + f]));
+    }
+    golden.label = engine.label(answers.labels[i]);
+    const auto begin =
+        answers.probabilities.begin() + static_cast<std::ptrdiff_t>(i * engine.classes());
+    golden.probabilities.assign(begin, begin + static_cast<std::ptrdiff_t>(engine.classes()));
+    model.golden_rows.push_back(std::move(golden));
+  }
+  return model::validate(model);
+}
+
+// What is written must answer as what was measured: the file is read again before it replaces an
+// older one.
+Result<void> write_model(const std::string& path, const model::Model& model) {
+  const auto bytes = format::write_onnx(model);
+  if (!bytes) return tl::unexpected(bytes.error());
+  const auto again = format::read_onnx(*bytes, path);
+  if (!again) return tl::unexpected(again.error());
+  const auto engine = engine::Engine::compile(*again);
+  if (!engine) return tl::unexpected(engine.error());
+  if (auto ok = engine::verify_golden_rows(*engine, *again); !ok) return ok;
+  return write_file(path, *bytes);
+}
+
+void print_summary(const Options& options, const train::Fit& fit,
+                   const train::TrainingRecord& record) {
+  const auto& metrics = record.metrics;
+  fmt::print("trained on {} rows, tested on {}\n", record.train_rows, record.test_rows);
+  fmt::print("fit       {} after {} iterations and {} Newton steps (gradient norm {:.1e})\n",
+             fit.converged ? "converged" : "DID NOT CONVERGE", fit.iterations, fit.newton_steps,
+             fit.gradient_norm);
+  fmt::print(
+      "accuracy  {:.4f} (95 % interval {:.4f} to {:.4f}), log loss {:.4f}, macro F1 {:.4f}\n",
+      metrics.accuracy, metrics.accuracy_interval.low, metrics.accuracy_interval.high,
+      metrics.log_loss, metrics.macro_f1);
+  fmt::print("wrote     {}, {}\n", options.model, options.metrics);
+}
+
+Result<ExitCode> run(const Options& options, Context& context) {
+  const auto params = train::read_params(options.params);
+  if (!params) return tl::unexpected(params.error());
+  const auto data = read_data(options.data.empty() ? params->data.path : options.data);
+  if (!data) return tl::unexpected(data.error());
+  const auto examples = dataset::to_examples(data->table, params->data.target);
+  if (!examples) return tl::unexpected(examples.error());
+  const auto split = split_rows(examples->labels, params->split);
+  if (!split) return tl::unexpected(split.error());
+
+  const auto fit = train::fit_logistic_regression(
+      *examples, split->train,
+      {params->model.inverse_regularization, params->model.max_iterations});
+  if (!fit) return tl::unexpected(fit.error());
+  if (!fit->converged) {
+    context.log.warn(
+        "the fit did not converge in {} iterations (gradient norm {:.1e}); raise "
+        "model.max_iterations in {} or scale the features",
+        fit->iterations, fit->gradient_norm, options.params);
+  }
+  auto model = train::to_model(*fit, *examples);
+  if (!model) return tl::unexpected(model.error());
+  const auto engine = engine::Engine::compile(*model);
+  if (!engine) return tl::unexpected(engine.error());
+
+  const train::TrainingRecord record{
+      data->version,
+      IRIS_VERSION,
+      split->train.size(),
+      split->test.size(),
+      fit->converged,
+      measure_rows(*engine, examples->features, examples->labels, split->test)};
+  const std::string metrics = train::to_json(record);
+  model->metadata = {{"iris.data_md5", data->version},
+                     {"iris.metrics", metrics},
+                     {"iris.parameters", train::to_json(*params)},
+                     {"iris.target", examples->target_name},
+                     {"iris.version", IRIS_VERSION}};
+  if (auto ok = add_golden_rows(*engine, *examples, *model); !ok) return tl::unexpected(ok.error());
+  if (auto ok = write_model(options.model, *model); !ok) return tl::unexpected(ok.error());
+  if (auto ok = write_file(options.metrics, metrics); !ok) return tl::unexpected(ok.error());
+  if (options.json) {
+    fmt::print("{}", metrics);
+  } else {
+    print_summary(options, *fit, record);
+  }
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+Command train_command() {
+  return {
+      "train", "Fit a classifier to a table and write it as ONNX, with its figures",
+      "iris train --params params.yaml --data data/data.csv --model models/model.onnx",
+      [](CLI::App& app) -> Action {
+        auto options = std::make_shared<Options>();
+        app.add_option("--params", options->params, "Split, penalty and gates")
+            ->capture_default_str();
+        app.add_option("--data", options->data,
+                       "CSV file with a header [what the params say: data/data.csv]");
+        app.add_option("--model", options->model, "ONNX file to write")->capture_default_str();
+        app.add_option("--metrics", options->metrics, "JSON file to write")->capture_default_str();
+        app.add_flag("--json", options->json, "Print the metrics as JSON instead of text");
+        return [options](Context& context) { return run(*options, context); };
+      }};
+}
+
+}  // namespace iris::cli

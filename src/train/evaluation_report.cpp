@@ -1,0 +1,217 @@
+// An Evaluation in words: for a terminal, for a pull request, for a program.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "train/evaluation.hpp"
+
+namespace iris::train {
+namespace {
+
+const char* mark(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kPassed:
+      return "✅";
+    case Verdict::kFailed:
+      return "❌";
+    case Verdict::kSkipped:
+      return "➖";
+  }
+  return "";
+}
+
+const char* word(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kPassed:
+      return "ok";
+    case Verdict::kFailed:
+      return "FAILED";
+    case Verdict::kSkipped:
+      return "skipped";
+  }
+  return "";
+}
+
+// A cell of a Markdown table; names and messages come from files.
+std::string cell(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '|':
+        out += "\\|";
+        break;
+      case '\n':
+        out += "<br>";
+        break;
+      case '\r':
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '`':
+        out += "\\`";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
+std::string accuracy_sentence(const Metrics& metrics) {
+  return fmt::format("accuracy {:.4f} ({} of {} held-out rows; 95 % interval {:.4f} to {:.4f})",
+                     metrics.accuracy, metrics.correct, metrics.rows, metrics.accuracy_interval.low,
+                     metrics.accuracy_interval.high);
+}
+
+std::string data_sentence(const Findings& findings) {
+  if (findings.model_data_version.empty() || findings.data_version.empty()) return "";
+  if (findings.model_data_version == findings.data_version) return "";
+  return fmt::format(
+      "The model was trained on data {:.8}, this is data {:.8}: some held-out rows may have been "
+      "trained on.",
+      findings.model_data_version, findings.data_version);
+}
+
+std::string baseline_sentence(const Findings& findings) {
+  if (findings.baseline) return "";
+  if (findings.baseline_path.empty()) {
+    return "No baseline to compare with; name one: --baseline metrics.json";
+  }
+  return fmt::format("No baseline to compare with: {} does not exist", findings.baseline_path);
+}
+
+const ClassMetrics* find_class(const TrainingRecord& baseline, const std::string& label) {
+  const auto& classes = baseline.metrics.classes;
+  const auto found = std::find_if(classes.begin(), classes.end(),
+                                  [&](const ClassMetrics& one) { return one.label == label; });
+  return found == classes.end() ? nullptr : &*found;
+}
+
+// "+0.0200", or "new" for a class that the baseline does not have.
+std::string f1_change(const TrainingRecord& baseline, const ClassMetrics& now) {
+  const auto* before = find_class(baseline, now.label);
+  return before == nullptr ? "new" : fmt::format("{:+.4f}", now.f1 - before->f1);
+}
+
+void add_text_figures(const Findings& findings, std::string& out) {
+  const Metrics& metrics = *findings.held_out;
+  out += fmt::format("\n{}, log loss {:.4f}, macro F1 {:.4f}\n\n", accuracy_sentence(metrics),
+                     metrics.log_loss, metrics.macro_f1);
+  std::size_t width = 5;
+  for (const auto& one : metrics.classes) width = std::max(width, one.label.size());
+  out += fmt::format("{:{}}  precision  recall      F1  rows{}\n", "class", width,
+                     findings.baseline ? "  F1 change" : "");
+  for (const auto& one : metrics.classes) {
+    out += fmt::format("{:{}}  {:9.4f}  {:6.4f}  {:6.4f}  {:4}", one.label, width, one.precision,
+                       one.recall, one.f1, one.support);
+    if (findings.baseline) out += fmt::format("  {:>9}", f1_change(*findings.baseline, one));
+    out += '\n';
+  }
+  out += "\nconfusion (a row is the truth, a column the prediction)\n";
+  for (std::size_t t = 0; t < metrics.classes.size(); ++t) {
+    out += fmt::format("{:{}}", metrics.classes[t].label, width);
+    for (const auto count : metrics.confusion[t]) out += fmt::format("  {:5}", count);
+    out += '\n';
+  }
+}
+
+void add_markdown_figures(const Findings& findings, std::string& out) {
+  const Metrics& metrics = *findings.held_out;
+  out += "\n<details><summary>Per class and confusion</summary>\n\n";
+  const bool compared = findings.baseline.has_value();
+  out += fmt::format("| class | precision | recall | F1 |{} rows |\n", compared ? " change |" : "");
+  out += fmt::format("| --- | ---: | ---: | ---: |{} ---: |\n", compared ? " ---: |" : "");
+  for (const auto& one : metrics.classes) {
+    out += fmt::format("| {} | {:.4f} | {:.4f} | {:.4f} |", cell(one.label), one.precision,
+                       one.recall, one.f1);
+    if (compared) out += fmt::format(" {} |", f1_change(*findings.baseline, one));
+    out += fmt::format(" {} |\n", one.support);
+  }
+  out += "\n| truth ╲ prediction |";
+  for (const auto& one : metrics.classes) out += fmt::format(" {} |", cell(one.label));
+  out += "\n| --- |";
+  for (std::size_t c = 0; c < metrics.classes.size(); ++c) out += " ---: |";
+  out += '\n';
+  for (std::size_t t = 0; t < metrics.classes.size(); ++t) {
+    out += fmt::format("| {} |", cell(metrics.classes[t].label));
+    for (const auto count : metrics.confusion[t]) out += fmt::format(" {} |", count);
+    out += '\n';
+  }
+  out += "\n</details>\n";
+}
+
+}  // namespace
+
+std::string to_text(const Evaluation& evaluation) {
+  const Findings& findings = evaluation.findings;
+  std::string out;
+  for (const auto& gate : evaluation.gates) {
+    out += fmt::format("{:8} {:22} found {}; expected {}\n", word(gate.verdict), gate.name,
+                       gate.found, gate.expected);
+  }
+  if (findings.held_out) add_text_figures(findings, out);
+  for (const auto& note : {data_sentence(findings), baseline_sentence(findings)}) {
+    if (!note.empty()) out += "\n" + note + "\n";
+  }
+  return out;
+}
+
+std::string to_markdown(const Evaluation& evaluation) {
+  const Findings& findings = evaluation.findings;
+  std::string out = fmt::format("### {} Model evaluation\n\n", evaluation.passed ? "✅" : "❌");
+  if (findings.held_out) {
+    const auto& metrics = *findings.held_out;
+    out += fmt::format("**Accuracy {:.4f}** ({} of {} held-out rows, 95 % interval {:.4f}–{:.4f})",
+                       metrics.accuracy, metrics.correct, metrics.rows,
+                       metrics.accuracy_interval.low, metrics.accuracy_interval.high);
+    if (findings.baseline) {
+      out += fmt::format(", {:+.4f} against the baseline",
+                         metrics.accuracy - findings.baseline->metrics.accuracy);
+    }
+    out +=
+        fmt::format(" · log loss {:.4f} · macro F1 {:.4f}\n\n", metrics.log_loss, metrics.macro_f1);
+  }
+  out += "| | Gate | Found | Expected |\n| --- | --- | --- | --- |\n";
+  for (const auto& gate : evaluation.gates) {
+    out += fmt::format("| {} | {} | {} | {} |\n", mark(gate.verdict), cell(gate.name),
+                       cell(gate.found), cell(gate.expected));
+  }
+  if (findings.held_out) add_markdown_figures(findings, out);
+  for (const auto& note : {data_sentence(findings), baseline_sentence(findings)}) {
+    if (!note.empty()) out += "\n" + cell(note) + "\n";
+  }
+  out += fmt::format("\n<sub>data {:.8} · iris {}</sub>\n", findings.data_version,
+                     findings.program_version);
+  return out;
+}
+
+std::string to_json(const Evaluation& evaluation) {
+  using Json = nlohmann::ordered_json;
+  const Findings& findings = evaluation.findings;
+  Json json = {{"passed", evaluation.passed}, {"gates", Json::array()}};
+  for (const auto& gate : evaluation.gates) {
+    json["gates"].push_back({{"name", gate.name},
+                             {"verdict", word(gate.verdict)},
+                             {"found", gate.found},
+                             {"expected", gate.expected}});
+  }
+  json["accuracy"] = nullptr;
+  if (findings.held_out) {
+    const auto& metrics = *findings.held_out;
+    json["accuracy"] = metrics.accuracy;
+    json["accuracy_interval"] = {metrics.accuracy_interval.low, metrics.accuracy_interval.high};
+    json["log_loss"] = metrics.log_loss;
+    json["macro_f1"] = metrics.macro_f1;
+    json["confusion"] = metrics.confusion;
+  }
+  json["baseline_accuracy"] = nullptr;
+  if (findings.baseline) json["baseline_accuracy"] = findings.baseline->metrics.accuracy;
+  json["data_version"] = findings.data_version;
+  json["program_version"] = findings.program_version;
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace iris::train
