@@ -30,10 +30,11 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
-Connection::Connection(Server& server, Socket socket, SteadyTime now)
+Connection::Connection(Server& server, Socket socket, SteadyTime now, bool surplus)
     : server_(server),
       socket_(std::move(socket)),
       parser_(server.options_.limits),
+      surplus_(surplus),
       active_at_(now),
       age_deadline_(server.age_deadline(now)) {}
 
@@ -50,9 +51,9 @@ void Connection::read() {
 
 void Connection::on_read(const boost::system::error_code& ec, std::size_t count) {
   if (ec) {
-    if (state_ == State::kReading && (in_request_ || ec != asio::error::eof)) {
-      if (socket_.is_open()) close_reason_ = CloseReason::kError;
-    }
+    const bool in_midst = state_ == State::kReading && in_request_ && socket_.is_open();
+    if (in_midst && ec == asio::error::eof) return end_of_input();
+    if (in_midst) close_reason_ = CloseReason::kError;
     return server_.remove(*this);
   }
   if (state_ == State::kLingering) {
@@ -63,6 +64,14 @@ void Connection::on_read(const boost::system::error_code& ec, std::size_t count)
   input_.received(count);
   read_at_ = server_.now();
   process(read_at_);
+}
+
+// The client will send no more, but may still read (half-closed).
+void Connection::end_of_input() {
+  read_at_ = server_.now();
+  server_.out_.clear();
+  refuse({400, "framing", "the connection ended within the request"});
+  flush();
 }
 
 // Answers as many requests as were read, then writes.
@@ -109,7 +118,7 @@ void Connection::answer(SteadyTime now) {
   server_.counters_.requests.add();
   ++requests_;
   const auto& options = server_.options_;
-  if (server_.over_limit()) {
+  if (surplus_) {
     return refuse({429, "connections", "too many connections; try again"});
   }
   if (!parser_.keep_alive()) close_when_answered(CloseReason::kClient);

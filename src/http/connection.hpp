@@ -17,7 +17,8 @@ namespace iris::http {
 
 class Connection {
  public:
-  Connection(Server& server, Socket socket, SteadyTime now);
+  // One that is `surplus` is told so when it asks, and closed.
+  Connection(Server& server, Socket socket, SteadyTime now, bool surplus);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -48,6 +49,7 @@ class Connection {
   bool process_one(SteadyTime now);
   void answer(SteadyTime now);
   void refuse(const Fault& fault);
+  void end_of_input();
   void flush();
   void proceed();
   void write_rest();
@@ -67,6 +69,7 @@ class Connection {
   std::size_t rest_sent_ = 0;
   State state_ = State::kReading;
   CloseReason close_reason_ = CloseReason::kClient;
+  const bool surplus_;
   bool closing_ = false;     // the answer that was written last is the last
   bool in_request_ = false;  // the first byte of a request was read, its last was not
   bool continue_sent_ = false;

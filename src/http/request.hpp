@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace iris::http {
@@ -18,17 +19,17 @@ inline constexpr std::size_t kBodyPadding = 64;
 // The views hold while the handler runs.
 struct Request {
   Method method = Method::kOther;
-  std::string_view path;  // the target without its query
+  std::string_view path{};  // the target without its query
   MediaType media_type = MediaType::kNone;
-  std::string_view media_text;  // the media type as sent, cut to a few bytes, for messages
-  std::string_view body;
+  std::string_view media_text{};  // the media type as sent, cut to a few bytes, for messages
+  std::string_view body{};
 };
 
 // The transport could not make a request of the bytes; the connection closes after the answer.
 struct Fault {
-  int status = 0;              // 0: no fault
-  std::string_view reason{};   // the label that counts it, e.g. "framing"
-  std::string_view message{};  // what was found and expected
+  int status = 0;             // 0: no fault
+  std::string_view reason{};  // the label that counts it, e.g. "framing"
+  std::string message{};      // what was found and expected
   explicit operator bool() const { return status != 0; }
 };
 

@@ -1,8 +1,11 @@
 #include "http/request_parser.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
+#include <utility>
 
 namespace iris::http {
 namespace {
@@ -166,12 +169,6 @@ Progress RequestParser::feed(std::string_view message) {
   return Progress::kHead;
 }
 
-std::size_t RequestParser::expected_bytes() const {
-  if (!head_done_ || transfer_encoding_) return 0;
-  const auto remaining = beast_->content_length_remaining();
-  return remaining ? consumed_ + static_cast<std::size_t>(*remaining) : 0;
-}
-
 Request RequestParser::request(std::string_view message) const {
   const std::string_view body = transfer_encoding_ ? std::string_view(chunks_.data(), body_.size)
                                                    : message.substr(body_.offset, body_.size);
@@ -182,18 +179,20 @@ Request RequestParser::request(std::string_view message) const {
           .body = body};
 }
 
-Progress RequestParser::refuse(int status, std::string_view reason, std::string_view message) {
-  fault_ = {status, reason, message};
+Progress RequestParser::refuse(int status, std::string_view reason, std::string message) {
+  fault_ = {status, reason, std::move(message)};
   return Progress::kFault;
 }
 
 Progress RequestParser::refuse(const beast::error_code& ec) {
   using beast::http::error;
   if (ec == error::header_limit) {
-    return refuse(431, "header_too_large", "the request's head is over the limit");
+    return refuse(431, "header_too_large",
+                  fmt::format("the head is over the limit of {} bytes", limits_.header_bytes));
   }
   if (ec == error::body_limit) {
-    return refuse(413, "body_too_large", "the request's body is over the limit");
+    return refuse(413, "body_too_large",
+                  fmt::format("the body is over the limit of {} bytes", limits_.body_bytes));
   }
   if (ec == error::bad_content_length) {
     return refuse(400, "framing", "Content-Length: expected one number and no Transfer-Encoding");

@@ -48,17 +48,13 @@ class RequestParser {
   // Bytes of the message that were understood; after kComplete, its size.
   std::size_t consumed() const { return consumed_; }
 
-  // The size the whole message will have, as far as known: for a read buffer that need not grow
-  // twice. 0 when unknown.
-  std::size_t expected_bytes() const;
-
   // After kComplete. `message` as given to feed; a chunked body lies in the parser.
   Request request(std::string_view message) const;
 
   const Fault& fault() const { return fault_; }
   bool keep_alive() const { return keep_alive_; }
   bool http_1_0() const { return version_ == 10; }
-  bool expects_continue() const { return expects_continue_; }
+  bool expects_continue() const { return expects_continue_ && !http_1_0(); }
 
  private:
   // Beast's parser state, made anew for each message.
@@ -89,7 +85,7 @@ class RequestParser {
     std::size_t size = 0;
   };
 
-  Progress refuse(int status, std::string_view reason, std::string_view message);
+  Progress refuse(int status, std::string_view reason, std::string message);
   Progress refuse(const boost::beast::error_code& ec);
   void set_media_type(std::string_view value);
   std::string_view media_text() const { return {media_text_.data(), media_text_size_}; }

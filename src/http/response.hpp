@@ -27,7 +27,7 @@ std::string_view reason_phrase(int status);
 
 // What the connection knows and the handler need not.
 struct ResponseOptions {
-  std::string_view date;        // the whole Date field with its line end, or empty
+  std::string_view date{};      // the whole Date field with its line end, or empty
   bool head_only = false;       // the answer to HEAD: the length of the body without the body
   bool close = false;           // the last answer on this connection
   bool keep_alive_1_0 = false;  // a client of HTTP/1.0 waits for permission to go on

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <ctime>
 #include <utility>
@@ -51,7 +50,9 @@ void Server::listen(Fd socket) {
 }
 
 void Server::await_connection() {
+  if (std::exchange(awaiting_, true)) return;
   acceptor_.async_wait(Acceptor::wait_read, [this](const boost::system::error_code& ec) {
+    awaiting_ = false;
     if (ec) return;  // closed
     accept_queued();
     if (!accept_paused_) await_connection();
@@ -77,9 +78,10 @@ bool Server::accept_one() {
     return true;
   }
   // Out of descriptors or memory: trying at once again would spin.
-  accept_paused_ = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+  const int code = errno;
+  accept_paused_ = code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
   if (accept_paused_) arm_tick();
-  return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
+  return code == ECONNABORTED || code == EINTR || code == EPROTO;
 }
 
 void Server::add(Fd fd) {
@@ -89,7 +91,8 @@ void Server::add(Fd fd) {
   if (ec) return;
   fd.release();
   socket.non_blocking(true, ec);
-  connections_.push_back(std::make_unique<Connection>(*this, std::move(socket), now()));
+  const bool surplus = connections_.size() >= options_.max_connections;
+  connections_.push_back(std::make_unique<Connection>(*this, std::move(socket), now(), surplus));
   connections_.back()->index = connections_.size() - 1;
   counters_.accepted.add();
   counters_.connections.add();
@@ -110,9 +113,9 @@ void Server::remove(Connection& connection) {
 void Server::arm_tick() {
   if (std::exchange(ticking_, true)) return;
   timer_.expires_after(draining_ ? kDrainTick : kTick);
-  timer_.async_wait([this](const boost::system::error_code& ec) {
+  timer_.async_wait([this](const boost::system::error_code&) {
     ticking_ = false;
-    if (!ec) tick();
+    if (!stopped_) tick();  // also when cancelled: the drain wants it at once
   });
 }
 
@@ -130,8 +133,8 @@ void Server::tick() {
 void Server::drain(std::function<void()> done) {
   draining_ = true;
   drained_ = std::move(done);
+  arm_tick();
   timer_.cancel();
-  boost::asio::post(io_, [this] { arm_tick(); });
 }
 
 void Server::finish_drain_if_done() {
@@ -140,6 +143,7 @@ void Server::finish_drain_if_done() {
   if (!connections_.empty()) return;
   boost::system::error_code ignored;
   acceptor_.close(ignored);
+  stopped_ = true;
   timer_.cancel();
   std::exchange(drained_, nullptr)();
 }
@@ -147,11 +151,12 @@ void Server::finish_drain_if_done() {
 std::size_t Server::abort() {
   boost::system::error_code ignored;
   acceptor_.close(ignored);
+  stopped_ = true;
   timer_.cancel();
-  ticking_ = true;  // no more
-  return static_cast<std::size_t>(
-      std::count_if(connections_.begin(), connections_.end(),
-                    [](const auto& connection) { return connection->abort(); }));
+  const auto cut = std::count_if(connections_.begin(), connections_.end(),
+                                 [](const auto& connection) { return connection->abort(); });
+  finish_drain_if_done();
+  return static_cast<std::size_t>(cut);
 }
 
 SteadyTime Server::age_deadline(SteadyTime now) {

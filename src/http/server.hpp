@@ -38,7 +38,7 @@ using Timer = boost::asio::basic_waitable_timer<
 class Connection;
 
 struct ServerOptions {
-  ParserLimits limits;
+  ParserLimits limits{};
   Nanoseconds read_timeout = std::chrono::seconds(10);   // from a request's first byte to its last
   Nanoseconds idle_timeout = std::chrono::seconds(60);   // without a request
   Nanoseconds write_timeout = std::chrono::seconds(10);  // without a byte taken by the client
@@ -79,7 +79,6 @@ class Server {
   void tick();
   void finish_drain_if_done();
   SteadyTime age_deadline(SteadyTime now);
-  bool over_limit() const { return connections_.size() > options_.max_connections; }
 
   // The time now, and the Date field that goes with it.
   SteadyTime now();
@@ -94,7 +93,9 @@ class Server {
   Acceptor acceptor_;
   Timer timer_;
   bool ticking_ = false;
+  bool awaiting_ = false;
   bool accept_paused_ = false;  // out of descriptors; the tick tries again
+  bool stopped_ = false;
   bool draining_ = false;
   std::function<void()> drained_;
   std::vector<std::unique_ptr<Connection>> connections_;

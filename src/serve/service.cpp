@@ -24,7 +24,8 @@ struct Worker {
       : routes(std::move(model), metrics, draining),
         server(io, options.http, routes, metrics.http, clock, std::random_device{}()) {}
 
-  asio::io_context io{1};
+  // Only this thread touches its sockets, so the reactor need not lock for them.
+  asio::io_context io{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   ServiceRoutes routes;
   http::Server server;
   std::thread thread;

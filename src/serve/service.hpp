@@ -24,8 +24,8 @@ struct ServiceOptions {
   std::uint16_t admin_port = 9090;  // 0: any
   std::size_t threads = 1;
   Nanoseconds drain_timeout = std::chrono::seconds(25);
-  http::ServerOptions http;  // max_connections is that of the whole service
-  std::string version;       // of the program
+  http::ServerOptions http{};  // max_connections is that of the whole service
+  std::string version{};       // of the program
 };
 
 class Service {

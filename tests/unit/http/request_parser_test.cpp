@@ -1,0 +1,176 @@
+#include "http/request_parser.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <tuple>
+
+namespace iris::http {
+namespace {
+
+constexpr ParserLimits kLimits{.header_bytes = 512, .body_bytes = 64};
+
+// Everything that can be said of a message.
+struct Outcome {
+  Progress progress = Progress::kHead;
+  int status = 0;
+  std::string path, body, media;
+  Method method = Method::kOther;
+  std::size_t consumed = 0;
+  bool keep_alive = false;
+
+  bool operator==(const Outcome&) const = default;
+};
+
+// Feeds the message in steps of `step` bytes, each time from a new place in memory.
+Outcome parse(const std::string& message, std::size_t step) {
+  RequestParser parser(kLimits);
+  Outcome outcome;
+  for (std::size_t size = std::min(step, message.size());;
+       size = std::min(size + step, message.size())) {
+    const std::string copy = message.substr(0, size) + std::string(kBodyPadding, '#');
+    const std::string_view so_far(copy.data(), size);
+    outcome.progress = parser.feed(so_far);
+    if (outcome.progress == Progress::kComplete) {
+      const Request request = parser.request(so_far);
+      outcome.path = request.path;
+      outcome.body = request.body;
+      outcome.media = request.media_text;
+      outcome.method = request.method;
+      outcome.consumed = parser.consumed();
+      outcome.keep_alive = parser.keep_alive();
+      return outcome;
+    }
+    if (outcome.progress == Progress::kFault) {
+      outcome.status = parser.fault().status;
+      EXPECT_FALSE(parser.fault().message.empty());
+      return outcome;
+    }
+    if (size == message.size()) return outcome;
+  }
+}
+
+Outcome parse(const std::string& message) {
+  const Outcome whole = parse(message, message.size());
+  return whole;
+}
+
+TEST(RequestParser, ReadsAPostAndStopsAtItsEnd) {
+  const std::string message =
+      "POST /predict?x=1 HTTP/1.1\r\nHost: a\r\nContent-Type: application/json; charset=utf-8\r\n"
+      "Content-Length: 4\r\n\r\n1234";
+  const auto outcome = parse(message + "GET / HTTP/1.1\r\n");
+  EXPECT_EQ(outcome.progress, Progress::kComplete);
+  EXPECT_EQ(outcome.path, "/predict");
+  EXPECT_EQ(outcome.body, "1234");
+  EXPECT_EQ(outcome.media, "application/json");
+  EXPECT_EQ(outcome.method, Method::kPost);
+  EXPECT_EQ(outcome.consumed, message.size());
+  EXPECT_TRUE(outcome.keep_alive);
+}
+
+TEST(RequestParser, ReadsChunksIntoOneBody) {
+  const auto outcome = parse(
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "3;note=x\r\nabc\r\n1\r\nd\r\n0\r\nTrailer: y\r\n\r\n");
+  EXPECT_EQ(outcome.progress, Progress::kComplete);
+  EXPECT_EQ(outcome.body, "abcd");
+}
+
+// However the bytes are cut, the outcome is the same.
+TEST(RequestParser, DoesNotDependOnHowTheBytesArrive) {
+  const std::string messages[] = {
+      "GET /health HTTP/1.1\r\nHost: a\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nT: x\r\nU: y\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
+      "GET / HTTP/1.1\r\n\r\n",
+      "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+  };
+  for (const auto& message : messages) {
+    const Outcome whole = parse(message);
+    for (std::size_t step = 1; step < message.size(); ++step) {
+      EXPECT_EQ(parse(message, step), whole) << message << " in steps of " << step;
+    }
+  }
+}
+
+TEST(RequestParser, TakesTheAbsoluteFormAsThePath) {
+  EXPECT_EQ(parse("GET http://a:1/health?x HTTP/1.1\r\nHost: a\r\n\r\n").path, "/health");
+}
+
+TEST(RequestParser, KnowsWhenTheConnectionEnds) {
+  EXPECT_FALSE(parse("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").keep_alive);
+  EXPECT_FALSE(parse("GET / HTTP/1.0\r\n\r\n").keep_alive);
+  EXPECT_TRUE(parse("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").keep_alive);
+}
+
+TEST(RequestParser, RefusesWhatLosesTheFraming) {
+  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\n";
+  const std::tuple<std::string, int> cases[] = {
+      {head + "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", 400},
+      {head + "Content-Length: 3, 3\r\n\r\nabc", 400},
+      {head + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc", 400},
+      {head + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc", 400},
+      {head + "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc", 400},
+      {head + "Content-Length: -1\r\n\r\n", 400},
+      {head + "Content-Length: 99999999999999999999\r\n\r\n", 400},
+      {head + "Transfer-Encoding: gzip\r\n\r\n", 501},
+      {head + "Transfer-Encoding: gzip, chunked\r\n\r\n", 501},
+      {head + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", 400},
+      {head + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n\r\n", 400},
+      {head + "Content-Length: 65\r\n\r\n", 413},
+      {head + "Transfer-Encoding: chunked\r\n\r\n41\r\n", 413},
+      {head + "Broken Field: x\r\n\r\n", 400},
+      {"POST / HTTP/1.1\r\n\r\n", 400},
+      {"POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
+      {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+      {"POST / HTTP/3.0\r\nHost: a\r\n\r\n", 400},
+      {"\x16\x03\x01 nonsense\r\n\r\n", 400},
+      {head + "X: " + std::string(600, 'x') + "\r\n\r\n", 431},
+      {"GET /" + std::string(600, 'x') + " HTTP/1.1\r\n", 431},
+  };
+  for (const auto& [message, status] : cases) {
+    const auto outcome = parse(message);
+    EXPECT_EQ(outcome.progress, Progress::kFault) << message;
+    EXPECT_EQ(outcome.status, status) << message;
+  }
+}
+
+TEST(RequestParser, BoundsAHeadThatComesLineByLine) {
+  std::string message = "GET / HTTP/1.1\r\nHost: a\r\n";
+  RequestParser parser(kLimits);
+  Progress progress = parser.feed(message);
+  for (int i = 0; i < 1000 && progress == Progress::kHead; ++i) {
+    message += "X: y\r\n";
+    progress = parser.feed(message);
+  }
+  EXPECT_EQ(progress, Progress::kFault);
+  EXPECT_EQ(parser.fault().status, 431);
+  EXPECT_LE(message.size(), 3 * kLimits.header_bytes);
+}
+
+TEST(RequestParser, IsUsedAgainAfterReset) {
+  RequestParser parser(kLimits);
+  const std::string first =
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
+  ASSERT_EQ(parser.feed(first), Progress::kComplete);
+  parser.reset();
+  const std::string second = "GET /b HTTP/1.1\r\nHost: a\r\n\r\n";
+  ASSERT_EQ(parser.feed(second), Progress::kComplete);
+  EXPECT_EQ(parser.request(second).path, "/b");
+  EXPECT_EQ(parser.request(second).body, "");
+}
+
+TEST(RequestParser, SeesThatTheClientWaitsForPermission) {
+  const std::string head =
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
+  RequestParser parser(kLimits);
+  EXPECT_EQ(parser.feed(head), Progress::kBody);
+  EXPECT_TRUE(parser.expects_continue());
+}
+
+}  // namespace
+}  // namespace iris::http

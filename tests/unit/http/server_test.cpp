@@ -1,0 +1,314 @@
+// The server over real sockets, on a clock that the tests move.
+#include "http/server.hpp"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <boost/asio/post.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "http/listen.hpp"
+
+namespace iris::http {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Answers with the path and the body.
+class Echo final : public Handler {
+ public:
+  void handle(const Request& request, Response& response) override {
+    response.begin(200);
+    append(response.body(), request.path);
+    append(response.body(), " ");
+    append(response.body(), request.body);
+    if (request.path == "/large") response.body().resize(response.body().size() + (8 << 20));
+  }
+  void refuse(const Fault& fault, Response& response) override {
+    response.begin(fault.status);
+    append(response.body(), fault.message);
+  }
+};
+
+class ServerTest : public testing::Test {
+ protected:
+  void serve(const ServerOptions& options) {
+    server_.emplace(io_, options, echo_, counters_, clock_, 1);
+    auto listeners = listen_on("127.0.0.1", 0, 1);
+    ASSERT_TRUE(listeners);
+    size_ = sizeof address_;
+    getsockname(listeners->front().get(), reinterpret_cast<sockaddr*>(&address_), &size_);
+    server_->listen(std::move(listeners->front()));
+  }
+
+  Fd connect() {
+    Fd client(socket(AF_INET, SOCK_STREAM, 0));
+    EXPECT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&address_), size_), 0);
+    return client;
+  }
+
+  void send(const Fd& client, std::string_view bytes) {
+    EXPECT_EQ(::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
+  }
+
+  // Runs the server until `done`, for two seconds at most.
+  bool run_until(const std::function<bool()>& done) {
+    for (int i = 0; i < 400; ++i) {
+      if (done()) return true;
+      io_.restart();
+      io_.run_for(5ms);
+    }
+    return false;
+  }
+
+  // Runs the server until the client has received `end`, or until the connection ended.
+  std::string receive(const Fd& client, std::string_view end) {
+    std::string received;
+    run_until([&] {
+      char bytes[65536];
+      for (;;) {
+        const auto count = recv(client.get(), bytes, sizeof bytes, MSG_DONTWAIT);
+        if (count == 0) {
+          received += "<end>";
+          return true;
+        }
+        if (count < 0 && errno == ECONNRESET) received += "<reset>";
+        if (count <= 0) break;
+        received.append(bytes, static_cast<std::size_t>(count));
+      }
+      return received.ends_with(end);
+    });
+    return received;
+  }
+
+  std::uint64_t closed(CloseReason reason) const {
+    return counters_.closed[static_cast<std::size_t>(reason)].value();
+  }
+
+  ManualClock clock_;
+  boost::asio::io_context io_{1};
+  Echo echo_;
+  Counters counters_;
+  std::optional<Server> server_;
+  sockaddr_storage address_{};
+  socklen_t size_ = 0;
+};
+
+const std::string kGet = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+
+TEST_F(ServerTest, AnswersPipelinedRequestsInOrder) {
+  serve({});
+  const auto client = connect();
+  std::string requests;
+  std::string last;
+  for (int i = 0; i < 500; ++i) {
+    last = std::to_string(i);
+    requests += "POST /" + last + " HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi";
+  }
+  send(client, requests);
+  const auto answers = receive(client, "/499 hi");
+  std::size_t at = 0;
+  for (int i = 0; i < 500; ++i) {
+    at = answers.find("/" + std::to_string(i) + " hi", at);
+    ASSERT_NE(at, std::string::npos) << i;
+  }
+  EXPECT_EQ(counters_.requests.value(), 500U);
+  EXPECT_EQ(counters_.in_flight.value(), 0U);
+}
+
+TEST_F(ServerTest, AnswersBytesThatComeOneByOne) {
+  serve({});
+  const auto client = connect();
+  for (const char byte : kGet) {
+    send(client, std::string_view(&byte, 1));
+    io_.restart();
+    io_.run_for(1ms);
+  }
+  EXPECT_NE(receive(client, "/a ").find("200 OK"), std::string::npos);
+}
+
+TEST_F(ServerTest, AnswersAClientThatWillSendNoMore) {
+  serve({});
+  const auto client = connect();
+  send(client, kGet);
+  shutdown(client.get(), SHUT_WR);
+  EXPECT_TRUE(receive(client, "<end>").ends_with("/a <end>"));
+  EXPECT_TRUE(run_until([&] { return server_->connections() == 0; }));
+  EXPECT_EQ(closed(CloseReason::kClient), 1U);
+}
+
+TEST_F(ServerTest, TellsAClientThatStopsWithinARequest) {
+  serve({});
+  const auto client = connect();
+  send(client, kGet.substr(0, 20));
+  shutdown(client.get(), SHUT_WR);
+  EXPECT_TRUE(receive(client, "<end>").starts_with("HTTP/1.1 400 "));
+}
+
+TEST_F(ServerTest, GivesPermissionToSendTheBody) {
+  serve({});
+  const auto client = connect();
+  send(client, "POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_EQ(receive(client, "\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  send(client, "ok");
+  EXPECT_TRUE(receive(client, "/b ok").starts_with("HTTP/1.1 200 "));
+}
+
+// The refusal must reach a client that goes on sending what is not wanted.
+TEST_F(ServerTest, RefusesABodyBeforeItIsSentAndLosesNoAnswer) {
+  serve({.limits = {.body_bytes = 100}});
+  const auto client = connect();
+  send(client, "POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+  send(client, std::string(200'000, 'x'));
+  const auto answer = receive(client, "<end>");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 ")) << answer;
+  EXPECT_NE(answer.find("Connection: close"), std::string::npos);
+  EXPECT_TRUE(answer.ends_with("<end>"));
+  EXPECT_EQ(answer.find("<reset>"), std::string::npos);
+}
+
+TEST_F(ServerTest, EndsARequestThatTakesTooLong) {
+  serve({.read_timeout = 10s});
+  const auto client = connect();
+  send(client, kGet.substr(0, 20));
+  ASSERT_TRUE(run_until([&] { return counters_.in_flight.value() == 1; }));
+  clock_.advance(9s);
+  EXPECT_EQ(receive(client, "").find("408"), std::string::npos);
+  clock_.advance(2s);
+  EXPECT_TRUE(receive(client, "<end>").starts_with("HTTP/1.1 408 "));
+  EXPECT_EQ(counters_.in_flight.value(), 0U);
+}
+
+TEST_F(ServerTest, EndsAConnectionThatIsIdleTooLong) {
+  serve({.idle_timeout = 60s});
+  const auto client = connect();
+  ASSERT_TRUE(run_until([&] { return server_->connections() == 1; }));
+  clock_.advance(61s);
+  EXPECT_EQ(receive(client, "<end>"), "<end>");
+  EXPECT_TRUE(run_until([&] {
+    clock_.advance(1s);
+    return server_->connections() == 0;
+  }));
+  EXPECT_EQ(closed(CloseReason::kIdle), 1U);
+}
+
+TEST_F(ServerTest, EndsAConnectionWhoseClientDoesNotRead) {
+  serve({.write_timeout = 10s});
+  const auto client = connect();
+  send(client, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n" + kGet);
+  ASSERT_TRUE(run_until([&] { return counters_.in_flight.value() == 1; }));
+  EXPECT_EQ(counters_.requests.value(), 1U) << "it must not read on meanwhile";
+  clock_.advance(11s);
+  EXPECT_TRUE(run_until([&] { return server_->connections() == 0; }));
+  EXPECT_EQ(closed(CloseReason::kError), 1U);
+}
+
+TEST_F(ServerTest, WritesALargeAnswerToItsEnd) {
+  serve({});
+  const auto client = connect();
+  send(client, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+  shutdown(client.get(), SHUT_WR);
+  EXPECT_GT(receive(client, "<end>").size(), std::size_t{8} << 20);
+}
+
+TEST_F(ServerTest, ClosesAfterTheLastAllowedRequest) {
+  serve({.max_requests_per_connection = 2});
+  const auto client = connect();
+  send(client, kGet + kGet + kGet);
+  const auto answers = receive(client, "<end>");
+  const auto second = answers.find("HTTP/1.1", 1);
+  ASSERT_NE(second, std::string::npos);
+  EXPECT_EQ(answers.find("Connection: close"), answers.rfind("Connection: close"));
+  EXPECT_GT(answers.find("Connection: close"), second);
+  EXPECT_EQ(counters_.requests.value(), 2U);
+  EXPECT_EQ(answers.find("<reset>"), std::string::npos);
+}
+
+TEST_F(ServerTest, ClosesAfterTheAnswerThatComesOfAge) {
+  serve({.idle_timeout = 1000s, .max_connection_age = 100s, .max_connection_age_jitter = 0});
+  const auto busy = connect();
+  const auto idle = connect();
+  send(busy, kGet);
+  EXPECT_EQ(receive(busy, "/a ").find("Connection: close"), std::string::npos);
+  clock_.advance(101s);
+  send(busy, kGet);
+  EXPECT_NE(receive(busy, "<end>").find("Connection: close"), std::string::npos);
+  EXPECT_EQ(receive(idle, "<end>"), "<end>");
+  EXPECT_TRUE(run_until([&] {
+    clock_.advance(100ms);
+    return server_->connections() == 0;
+  }));
+  EXPECT_EQ(closed(CloseReason::kAge), 2U);
+}
+
+TEST_F(ServerTest, TellsConnectionsAboveTheLimitToTryAgain) {
+  serve({.max_connections = 1});
+  const auto first = connect();
+  ASSERT_TRUE(run_until([&] { return server_->connections() == 1; }));
+  const auto second = connect();
+  send(second, kGet);
+  EXPECT_TRUE(receive(second, "<end>").starts_with("HTTP/1.1 429 "));
+  send(first, kGet);
+  EXPECT_TRUE(receive(first, "/a ").starts_with("HTTP/1.1 200 "));
+}
+
+TEST_F(ServerTest, DrainsWithoutLosingWhatWasSentOrQueued) {
+  serve({});
+  const auto idle = connect();
+  const auto partial = connect();
+  send(partial, kGet.substr(0, 10));
+  ASSERT_TRUE(run_until([&] { return counters_.in_flight.value() == 1; }));
+  const auto queued = connect();
+  send(queued, kGet);
+  bool drained = false;
+  boost::asio::post(io_, [&] { server_->drain([&] { drained = true; }); });
+  const auto answer = receive(queued, "<end>");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 "));
+  EXPECT_NE(answer.find("Connection: close"), std::string::npos);
+  EXPECT_FALSE(drained);
+  clock_.advance(300ms);
+  EXPECT_EQ(receive(idle, "<end>"), "<end>");
+  EXPECT_FALSE(drained) << "a request is still under way";
+  send(partial, kGet.substr(10));
+  EXPECT_NE(receive(partial, "<end>").find("/a <end>"), std::string::npos);
+  shutdown(idle.get(), SHUT_WR);
+  shutdown(queued.get(), SHUT_WR);
+  shutdown(partial.get(), SHUT_WR);
+  EXPECT_TRUE(run_until([&] { return drained; }));
+  EXPECT_EQ(server_->connections(), 0U);
+}
+
+// A connection that has a request in its socket is not idle, however long ago its last answer was.
+TEST_F(ServerTest, LooksBeforeItClosesAnIdleConnection) {
+  serve({});
+  const auto client = connect();
+  ASSERT_TRUE(run_until([&] { return server_->connections() == 1; }));
+  clock_.advance(10s);
+  bool drained = false;
+  send(client, kGet);  // not read yet: the loop does not run
+  server_->drain([&] { drained = true; });
+  const auto answer = receive(client, "<end>");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 ")) << answer;
+}
+
+TEST_F(ServerTest, AbortCountsTheRequestsItCuts) {
+  serve({});
+  const auto idle = connect();
+  const auto partial = connect();
+  send(partial, kGet.substr(0, 10));
+  ASSERT_TRUE(run_until([&] { return counters_.in_flight.value() == 1; }));
+  bool drained = false;
+  server_->drain([&] { drained = true; });
+  EXPECT_EQ(server_->abort(), 1U);
+  EXPECT_TRUE(run_until([&] { return drained; }));
+  EXPECT_EQ(counters_.connections.value(), 0U);
+}
+
+}  // namespace
+}  // namespace iris::http

@@ -1,0 +1,127 @@
+// A connection that goes on and on costs no allocation: every operator new of this program is
+// counted while requests are answered over a real socket.
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <string>
+
+#include "example_model.hpp"
+#include "http/listen.hpp"
+#include "http/server.hpp"
+#include "serve/routes.hpp"
+
+namespace {
+std::atomic<std::size_t> allocations{0};
+
+void* counted(std::size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  void* memory = std::malloc(size == 0 ? 1 : size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+}  // namespace
+
+void* operator new(std::size_t size) {
+  return counted(size);
+}
+void* operator new[](std::size_t size) {
+  return counted(size);
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+
+namespace iris::serve {
+namespace {
+
+class AllocationTest : public testing::Test {
+ protected:
+  AllocationTest() {
+    auto listeners = http::listen_on("127.0.0.1", 0, 1);
+    socklen_t size = sizeof address_;
+    getsockname(listeners->front().get(), reinterpret_cast<sockaddr*>(&address_), &size);
+    server_.listen(std::move(listeners->front()));
+    client_ = Fd(socket(AF_INET, SOCK_STREAM, 0));
+    EXPECT_EQ(connect(client_.get(), reinterpret_cast<sockaddr*>(&address_), size), 0);
+  }
+
+  // Sends the request and runs the server until all of the answer is there.
+  void ask(const std::string& request) {
+    ASSERT_EQ(send(client_.get(), request.data(), request.size(), 0),
+              static_cast<ssize_t>(request.size()));
+    for (;;) {
+      io_.poll();
+      char bytes[8192];
+      const auto count = recv(client_.get(), bytes, sizeof bytes, MSG_DONTWAIT);
+      if (count > 0 && bytes[count - 1] == '}') return;
+    }
+  }
+
+  std::size_t allocations_of(const std::string& request, int times) {
+    for (int i = 0; i < 10; ++i) ask(request);  // lets every buffer grow
+    const std::size_t before = allocations;
+    for (int i = 0; i < times; ++i) ask(request);
+    return allocations - before;
+  }
+
+  sockaddr_in address_{};
+  SystemClock clock_;
+  boost::asio::io_context io_{1};
+  std::atomic<bool> draining_{false};
+  WorkerMetrics metrics_;
+  ServiceRoutes routes_{example_served_model(), metrics_, draining_};
+  http::Server server_{io_, {}, routes_, metrics_.http, clock_, 1};
+  Fd client_;
+};
+
+std::string post(const std::string& body) {
+  return fmt::format(
+      "POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+      "Content-Length: {}\r\n\r\n{}",
+      body.size(), body);
+}
+
+TEST_F(AllocationTest, TheCounterCounts) {
+  const std::size_t before = allocations;
+  const auto memory = std::make_unique<std::string>(100, 'x');
+  EXPECT_EQ(allocations - before, 2U);
+}
+
+// The clock's date and the timer's tick may fall into the time, so a few are allowed; one for each
+// request is what would show.
+TEST_F(AllocationTest, ArrayRows) {
+  EXPECT_LE(allocations_of(post(R"({"instances":[[5.1,3.5],[1,2],[3,4]]})"), 1000), 3U);
+}
+
+TEST_F(AllocationTest, ObjectRowsWithProbabilities) {
+  const auto request =
+      post(R"({"instances":[{"height":1,"width":2}],"parameters":{"probabilities":true}})");
+  EXPECT_LE(allocations_of(request, 1000), 3U);
+}
+
+TEST_F(AllocationTest, Chunked) {
+  const std::string request =
+      "POST /predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "15\r\n{\"instances\":[[2,1]]}\r\n0\r\n\r\n";
+  EXPECT_LE(allocations_of(request, 1000), 3U);
+}
+
+TEST_F(AllocationTest, Health) {
+  EXPECT_LE(allocations_of("GET /health HTTP/1.1\r\nHost: a\r\n\r\n", 1000), 3U);
+}
+
+}  // namespace
+}  // namespace iris::serve

@@ -1,0 +1,125 @@
+#include "serve/routes.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+
+#include "example_model.hpp"
+
+namespace iris::serve {
+namespace {
+
+using http::MediaType;
+using http::Method;
+
+struct Answer {
+  int status = 0;
+  std::string head;
+  std::string body;
+};
+
+Answer ask(http::Handler& handler, http::Request request, std::string body = "") {
+  const std::size_t size = body.size();
+  body.append(http::kBodyPadding, '\0');
+  request.body = std::string_view(body.data(), size);
+  http::Buffer out;
+  http::Response response(out, {});
+  handler.handle(request, response);
+  response.finish();
+  const std::string text(out.data(), out.size());
+  const auto end = text.find("\r\n\r\n");
+  return {response.status(), text.substr(0, end + 2), text.substr(end + 4)};
+}
+
+class RoutesTest : public testing::Test {
+ protected:
+  Answer predict(const std::string& body, MediaType type = MediaType::kJson) {
+    return ask(
+        routes_,
+        {.method = Method::kPost, .path = "/predict", .media_type = type, .media_text = "a/b"},
+        body);
+  }
+
+  std::atomic<bool> draining_{false};
+  WorkerMetrics metrics_;
+  ServiceRoutes routes_{example_served_model(), metrics_, draining_};
+};
+
+TEST_F(RoutesTest, PredictsLabels) {
+  const auto answer = predict(R"({"instances":[[2,1],[1,2]]})");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, R"({"predictions":["wide","high \"up\""]})");
+  EXPECT_EQ(metrics_.rows.value(), 2U);
+}
+
+TEST_F(RoutesTest, PredictsProbabilities) {
+  const auto answer = predict(R"({"instances":[[1,1],[0,1]],"parameters":{"probabilities":true}})");
+  EXPECT_EQ(answer.body, R"({"predictions":["wide","high \"up\""],"probabilities":[[0.5,0.5],)"
+                         R"([0.26894143,0.7310586]],"classes":["wide","high \"up\""]})");
+}
+
+TEST_F(RoutesTest, TakesNoContentTypeAsJsonAndRefusesOthers) {
+  EXPECT_EQ(predict(R"({"instances":[[1,2]]})", MediaType::kNone).status, 200);
+  const auto answer = predict(R"({"instances":[[1,2]]})", MediaType::kOctetStream);
+  EXPECT_EQ(answer.status, 415);
+  EXPECT_EQ(answer.body, R"({"error":"Content-Type: expected application/json, got a/b"})");
+  EXPECT_EQ(predict("", MediaType::kOther).status, 415);
+}
+
+TEST_F(RoutesTest, RefusesWithThePlace) {
+  const auto answer = predict(R"({"instances":[[1,"a\"b"]]})");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.body, R"({"error":"instances[0][1]: expected a number, got string \"a\"b\""})");
+}
+
+TEST_F(RoutesTest, NamesTheMethodsOfARoute) {
+  auto answer = ask(routes_, {.method = Method::kGet, .path = "/predict"});
+  EXPECT_EQ(answer.status, 405);
+  EXPECT_NE(answer.head.find("\r\nAllow: POST\r\n"), std::string::npos);
+  answer = ask(routes_, {.method = Method::kPost, .path = "/health"});
+  EXPECT_EQ(answer.status, 405);
+  EXPECT_NE(answer.head.find("\r\nAllow: GET, HEAD\r\n"), std::string::npos);
+  EXPECT_EQ(ask(routes_, {.method = Method::kGet, .path = "/metrics"}).status, 404);
+}
+
+TEST_F(RoutesTest, IsNotReadyWhileDrainingButLivesAndPredicts) {
+  EXPECT_EQ(ask(routes_, {.method = Method::kGet, .path = "/health"}).body, R"({"status":"ok"})");
+  draining_ = true;
+  for (const char* path : {"/health", "/v2/health/ready"}) {
+    const auto answer = ask(routes_, {.method = Method::kGet, .path = path});
+    EXPECT_EQ(answer.status, 503) << path;
+    EXPECT_NE(answer.head.find("\r\nRetry-After: 1\r\n"), std::string::npos) << path;
+  }
+  EXPECT_EQ(ask(routes_, {.method = Method::kGet, .path = "/v2/health/live"}).status, 200);
+  EXPECT_EQ(predict(R"({"instances":[[1,2]]})").status, 200);
+}
+
+TEST_F(RoutesTest, CountsEveryAnswerAndWhyItRefused) {
+  predict(R"({"instances":[[1,2]]})");
+  predict(R"({"instances":[[1]]})");
+  http::Buffer out;
+  http::Response response(out, {});
+  routes_.refuse({408, "read_timeout", "late"}, response);
+  const auto page = render_metrics({}, *example_served_model(), "");
+  EXPECT_EQ(metrics_.responses[0][0].value(), 1U);
+  EXPECT_EQ(metrics_.responses[0][1].value(), 1U);
+  std::uint64_t refusals = 0;
+  for (const auto& reason : metrics_.rejections) refusals += reason.value();
+  EXPECT_EQ(refusals, 2U);
+  EXPECT_EQ(metrics_.rejections.back().value(), 0U) << "a reason without a name";
+}
+
+TEST(AdminRoutes, ShowsMetricsAndHealthOnly) {
+  const std::atomic<bool> draining{false};
+  AdminRoutes routes([] { return std::string("page"); }, draining);
+  const auto answer = ask(routes, {.method = Method::kGet, .path = "/metrics"});
+  EXPECT_EQ(answer.body, "page");
+  EXPECT_NE(answer.head.find("text/plain; version=0.0.4"), std::string::npos);
+  EXPECT_EQ(ask(routes, {.method = Method::kGet, .path = "/health"}).status, 200);
+  EXPECT_EQ(ask(routes, {.method = Method::kPost, .path = "/predict"}).status, 404);
+  EXPECT_EQ(ask(routes, {.method = Method::kPost, .path = "/metrics"}).status, 405);
+}
+
+}  // namespace
+}  // namespace iris::serve

@@ -1,0 +1,140 @@
+// The whole service with its threads, ended by real signals; under the thread sanitizer this is the
+// test that counts.
+#include "serve/service.hpp"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <charconv>
+#include <csignal>
+#include <string>
+#include <thread>
+
+#include "base/fd.hpp"
+#include "example_model.hpp"
+
+namespace iris::serve {
+namespace {
+
+using namespace std::chrono_literals;
+
+Fd connect_to(const std::string& address) {
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::uint16_t port = 0;
+  const auto colon = address.rfind(':');
+  std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
+  to.sin_port = htons(port);
+  Fd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const timeval patience{.tv_sec = 10, .tv_usec = 0};
+  setsockopt(client.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  EXPECT_EQ(connect(client.get(), reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+  return client;
+}
+
+// Sends and reads until the answer ends with `end` or the connection ends.
+std::string talk(const Fd& client, std::string_view request, std::string_view end) {
+  EXPECT_EQ(send(client.get(), request.data(), request.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(request.size()));
+  std::string answer;
+  char bytes[4096];
+  while (!answer.ends_with(end)) {
+    const auto count = recv(client.get(), bytes, sizeof bytes, 0);
+    if (count <= 0) break;
+    answer.append(bytes, static_cast<std::size_t>(count));
+  }
+  return answer;
+}
+
+class ServiceTest : public testing::Test {
+ protected:
+  void open(ServiceOptions options) {
+    options.host = "127.0.0.1";
+    options.port = 0;
+    options.admin_port = 0;
+    options.threads = 2;
+    log_.set_quiet(true);
+    auto service = Service::open(options, example_served_model(), clock_, log_);
+    ASSERT_TRUE(service) << service.error().message;
+    service_ = std::move(*service);
+    thread_ = std::thread([this] { cut_ = service_->run(); });
+    // run() has taken the signals once the admin port answers.
+    talk(connect_to(service_->admin_address()), "GET /health HTTP/1.1\r\nHost: a\r\n\r\n", "}");
+  }
+  std::size_t end(int signal = SIGTERM) {
+    kill(getpid(), signal);
+    thread_.join();
+    return cut_;
+  }
+
+  SystemClock clock_;
+  Log log_;
+  std::unique_ptr<Service> service_;
+  std::thread thread_;
+  std::size_t cut_ = 0;
+};
+
+const std::string kPredict =
+    "POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 23\r\n\r\n{\"instances\":[[2,1]]}  ";
+
+TEST_F(ServiceTest, ServesManyClientsAndAnswersAllBeforeItEnds) {
+  open({});
+  std::vector<std::thread> clients;
+  std::atomic<int> good{0};
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back([&] {
+      const auto client = connect_to(service_->address());
+      for (int n = 0; n < 200; ++n) good += talk(client, kPredict, "}").ends_with("[\"wide\"]}");
+    });
+  }
+  for (auto& client : clients) client.join();
+  const auto page = talk(connect_to(service_->admin_address()),
+                         "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "never");
+  EXPECT_EQ(good, 1600);
+  EXPECT_NE(page.find("\niris_requests_received_total 1600\n"), std::string::npos) << page;
+  EXPECT_EQ(end(), 0U);
+}
+
+TEST_F(ServiceTest, EndsByItsDeadlineAndCountsWhatWasCut) {
+  open({.drain_timeout = 300ms});
+  const auto client = connect_to(service_->address());
+  talk(client, kPredict, "}");
+  const auto part = kPredict.substr(0, 30);
+  ASSERT_EQ(send(client.get(), part.data(), part.size(), 0), static_cast<ssize_t>(part.size()));
+  std::this_thread::sleep_for(50ms);
+  const auto started = std::chrono::steady_clock::now();
+  EXPECT_EQ(end(SIGINT), 1U);
+  const auto took = std::chrono::steady_clock::now() - started;
+  EXPECT_GE(took, 250ms);
+  EXPECT_LT(took, 5s);
+}
+
+TEST_F(ServiceTest, ASecondSignalEndsAtOnce) {
+  open({.drain_timeout = 60s});
+  const auto client = connect_to(service_->address());
+  const auto part = kPredict.substr(0, 30);
+  ASSERT_EQ(send(client.get(), part.data(), part.size(), 0), static_cast<ssize_t>(part.size()));
+  std::this_thread::sleep_for(50ms);
+  kill(getpid(), SIGTERM);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(end(), 1U);
+}
+
+TEST_F(ServiceTest, ABusyPortIsAnErrorThatNamesIt) {
+  open({});
+  ServiceOptions options{.host = "127.0.0.1", .admin_port = 0};
+  const auto address = service_->address();
+  options.port = static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
+  const auto second = Service::open(options, example_served_model(), clock_, log_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ExitCode::kEnvironment);
+  EXPECT_NE(second.error().message.find(address), std::string::npos) << second.error().message;
+  end();
+}
+
+}  // namespace
+}  // namespace iris::serve
