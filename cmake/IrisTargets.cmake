@@ -25,6 +25,10 @@ if(IRIS_SANITIZE)
                          -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(iris_options INTERFACE -fsanitize=${IRIS_SANITIZE})
 endif()
+if(IRIS_FUZZ)
+  # The fuzzer sees coverage of what it links, not of its own file only.
+  target_compile_options(iris_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 # Boost.Asio's handlers are move-only and its deprecated names are not used here.
 target_compile_definitions(iris_options INTERFACE BOOST_ASIO_NO_DEPRECATED)
 
@@ -49,4 +53,13 @@ function(iris_unit_test name)
   target_compile_definitions(${name}_test PRIVATE IRIS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME unit/${name} COMMAND ${name}_test)
   set_tests_properties(unit/${name} PROPERTIES TIMEOUT 300 LABELS unit)
+endfunction()
+
+# iris_fuzz_target(name SOURCES name_fuzz.cpp LINKS …): the libFuzzer program name_fuzz, whose seeds
+# are fuzz/corpus/name.
+function(iris_fuzz_target name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name}_fuzz ${ARG_SOURCES})
+  target_link_libraries(${name}_fuzz PRIVATE ${ARG_LINKS})
+  target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
 endfunction()
