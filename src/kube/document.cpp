@@ -1,5 +1,6 @@
 #include "kube/document.hpp"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <sstream>
 
 #include "base/file.hpp"
 
@@ -86,6 +88,41 @@ json plain_scalar(const std::string& text) {
   if (auto integer = as_integer(text)) return *integer;
   if (auto number = as_float(text)) return *number;
   return text;
+}
+
+// yaml-cpp 0.7 finds endless empty documents before a token that belongs to none, such as the comma
+// of "- a\n, b", so the stream is walked once before anything is built of it.
+class DocumentGuard final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (mark.pos == last_position_) {
+      throw Refused{fmt::format("line {}, column {}: not YAML: found text outside of any value",
+                                mark.line + 1, mark.column + 1)};
+    }
+    last_position_ = mark.pos;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  int last_position_ = -1;
+};
+
+void refuse_endless(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  DocumentGuard guard;
+  while (parser.HandleNextDocument(guard)) {
+  }
 }
 
 class Converter {
@@ -170,8 +207,10 @@ Result<std::vector<Document>> parse_documents(std::string_view text, const std::
       append(documents, json::parse(text), place);
       return documents;
     }
+    const std::string stream(text);
+    refuse_endless(stream);
     Converter converter;
-    const auto nodes = YAML::LoadAll(std::string(text));
+    const auto nodes = YAML::LoadAll(stream);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       append(documents, converter.convert(nodes[i]),
              nodes.size() == 1 ? place : fmt::format("{} (document {})", place, i + 1));

@@ -29,7 +29,7 @@ def test_a_bad_line_is_answered_and_the_next_one_too(run_iris, repo):
     assert result.returncode == 0
     lines = result.stdout.splitlines()
     assert lines[:4] == [
-        '{"error":"not JSON at byte 1"}',
+        '{"error":"not JSON at byte 2"}',
         '{"error":"not JSON at byte 1"}',
         '{"error":"found more than 4194304 bytes in one line"}',
         '{"error":"hpa: expected a HorizontalPodAutoscaler"}',

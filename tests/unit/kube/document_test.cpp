@@ -82,6 +82,11 @@ TEST(Document, ErrorsNameTheLine) {
   EXPECT_TRUE(problem(std::string(100'000, '[')).starts_with("f.yaml: "));
 }
 
+TEST(Document, TextOutsideOfAnyValueEnds) {
+  EXPECT_EQ(problem("- a\n, b\n"),
+            "f.yaml: line 2, column 1: not YAML: found text outside of any value");
+}
+
 TEST(Document, AMissingFileIsNamed) {
   const auto documents = read_documents("/nonexistent/x.yaml");
   ASSERT_FALSE(documents);
