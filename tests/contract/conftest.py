@@ -1,0 +1,99 @@
+"""A server of the built program on ports of its own, for the tests that talk to it."""
+
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def model(run_iris, repo, tmp_path_factory):
+    """A model that `iris train` made of the Iris data."""
+    folder = tmp_path_factory.mktemp("model")
+    pulled = run_iris("pull", "data/data.csv.dvc")
+    assert pulled.returncode == 0, pulled.stderr
+    path = folder / "model.onnx"
+    trained = run_iris("train", "--model", path, "--metrics", folder / "metrics.json")
+    assert trained.returncode == 0, trained.stderr
+    return path
+
+
+@dataclass
+class Server:
+    """A running `iris serve`."""
+
+    process: subprocess.Popen
+    url: str
+    admin_url: str
+
+    @property
+    def address(self):
+        host, port = self.url.removeprefix("http://").rsplit(":", 1)
+        return host, int(port)
+
+    def connect(self):
+        connection = socket.create_connection(self.address, timeout=10)
+        return connection
+
+    def terminate(self, timeout=30):
+        """Ends it as Kubernetes does; returns the exit status and what it logged."""
+        self.process.send_signal(signal.SIGTERM)
+        _, log = self.process.communicate(timeout=timeout)
+        return self.process.returncode, log
+
+
+def read_startup_line(process, timeout=30):
+    """The line that tells the ports; what is logged later stays in the pipe."""
+    line = b""
+    deadline = time.monotonic() + timeout
+    while not line.endswith(b"\n"):
+        assert select.select([process.stderr], [], [], deadline - time.monotonic())[0], line
+        byte = os.read(process.stderr.fileno(), 1)
+        assert byte, f"it ended instead: {line.decode()}"
+        line += byte
+    return line.decode()
+
+
+@pytest.fixture
+def start_server(iris, model):
+    """Starts servers; those that still run at the end get SIGTERM and must exit with 0."""
+    started = []
+
+    def start(*flags, environment=None, **kwargs):
+        argv = [str(iris), "serve", "--model", str(model), "--host", "127.0.0.1"]
+        argv += ["--port", "0", "--admin-port", "0", *map(str, flags)]
+        process = subprocess.Popen(
+            argv,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **(environment or {})},
+            **kwargs,
+        )
+        started.append(process)
+        urls = re.findall(r"http://\S+?:\d+", read_startup_line(process))
+        assert len(urls) == 2
+        return Server(process, *urls)
+
+    yield start
+    codes = []
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+        codes.append(process.returncode)
+    assert codes == [0] * len(codes)
+
+
+@pytest.fixture
+def server(start_server):
+    return start_server("--threads", 2)

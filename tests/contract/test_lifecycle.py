@@ -1,0 +1,168 @@
+"""How `iris serve` begins and ends: sockets handed over, a port in use, SIGTERM under load."""
+
+import json
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import requests
+
+BODY = json.dumps({"instances": [[5.1, 3.5, 1.4, 0.2]]})
+HEADERS = {"Content-Type": "application/json"}
+
+
+def test_sigterm_fails_readiness_and_answers_what_is_under_way(start_server):
+    server = start_server()
+    with server.connect() as partial, requests.Session() as admin:
+        partial.sendall(
+            b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n{" % len(BODY)
+        )
+        time.sleep(0.2)
+        assert admin.get(f"{server.admin_url}/health", timeout=5).status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        draining = requests.get(f"{server.url}/health", timeout=5)
+        assert (draining.status_code, draining.headers["Connection"]) == (503, "close")
+        assert "Retry-After" in draining.headers
+        # New connections are answered for as long as anything is.
+        late = requests.post(f"{server.url}/predict", data=BODY, headers=HEADERS, timeout=5)
+        assert (late.status_code, late.headers["Connection"]) == (200, "close")
+        assert server.process.poll() is None
+        partial.sendall(BODY[1:].encode())
+        answer = partial.recv(65536)
+        assert b"200 OK" in answer and b"Connection: close" in answer
+        assert server.process.wait(timeout=5) == 0
+
+
+def test_keep_alive_clients_in_full_flow_see_no_failure(start_server):
+    server = start_server("--threads", 2)
+    failures, answered = [], [0] * 8
+
+    def client(index):
+        with requests.Session() as session:
+            while True:
+                try:
+                    answer = session.post(
+                        f"{server.url}/predict", data=BODY, headers=HEADERS, timeout=10
+                    )
+                except requests.RequestException as error:
+                    failures.append(repr(error))
+                    return
+                if answer.status_code != 200:
+                    failures.append(answer.text)
+                answered[index] += 1
+                if answer.headers.get("Connection") == "close":
+                    return
+
+    threads = [threading.Thread(target=client, args=(i,)) for i in range(len(answered))]
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    code, log = server.terminate()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert min(answered) > 10
+    assert code == 0
+    assert b"every request was answered" in log
+
+
+def test_the_drain_has_a_deadline(start_server):
+    server = start_server("--drain-timeout", "300ms")
+    with server.connect() as stuck:
+        stuck.sendall(b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
+        time.sleep(0.2)
+        code, log = server.terminate(timeout=5)
+    assert code == 0
+    assert b"1 requests got no answer in time" in log
+
+
+def test_connections_end_by_age_and_by_count(start_server):
+    server = start_server(
+        "--max-connection-age", "300ms", "--max-connection-age-jitter", 0.1,
+        "--max-requests-per-connection", 3,
+    )
+    with requests.Session() as session:
+        closes = [
+            session.get(f"{server.url}/health", timeout=5).headers.get("Connection")
+            for _ in range(6)
+        ]
+        assert closes == [None, None, "close"] * 2
+        session.get(f"{server.url}/health", timeout=5)
+        time.sleep(0.5)
+        aged = session.get(f"{server.url}/health", timeout=5)
+        assert aged.headers.get("Connection") == "close"
+    page = requests.get(f"{server.admin_url}/metrics", timeout=5).text
+    assert 'iris_connections_closed_total{reason="age"} 1' in page
+    assert 'iris_connections_closed_total{reason="requests"} 2' in page
+
+
+def test_sockets_are_taken_over_from_the_parent(start_server, iris, model):
+    service = socket.create_server(("127.0.0.1", 0))
+    admin = socket.create_server(("127.0.0.1", 0))
+    # A connection that was there before the server was.
+    early = socket.create_connection(service.getsockname(), timeout=10)
+    early.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+    argv = [iris, "serve", "--model", model, "--threads", "2"]
+    # The descriptors must be 3 and 4 and LISTEN_PID the server's own, as systemd has it.
+    script = (
+        f"exec 8<&{service.fileno()} 9<&{admin.fileno()} 3<&8 4<&9; "
+        'LISTEN_FDS=2 LISTEN_PID=$$ exec "$@"'
+    )
+    process = subprocess.Popen(
+        ["bash", "-c", script, "bash", *map(str, argv)],
+        pass_fds=[service.fileno(), admin.fileno()],
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert b"200 OK" in early.recv(4096)
+        url = "http://{}:{}".format(*admin.getsockname())
+        assert "iris_connections_accepted_total 1\n" in requests.get(f"{url}/metrics", timeout=5).text
+    finally:
+        early.close()
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert f":{service.getsockname()[1]}".encode() in log
+
+
+def test_a_port_in_use_is_an_error_of_the_environment(start_server, run_iris, model):
+    server = start_server("--threads", 2)
+    port = server.address[1]
+    for threads in (1, 2):
+        second = run_iris(
+            "serve", "--model", model, "--host", "127.0.0.1", "--port", port,
+            "--admin-port", 0, "--threads", threads,
+        )
+        assert second.returncode == 3
+        assert f"127.0.0.1:{port}: Address already in use" in second.stderr
+
+
+def test_models_that_are_none_are_refused(run_iris, tmp_path):
+    missing = run_iris("serve", "--model", tmp_path / "none.onnx")
+    assert missing.returncode == 2
+    assert "none.onnx" in missing.stderr
+    pickled = tmp_path / "model.pkl"
+    pickled.write_bytes(pickle.dumps({"coef_": [1.0]}))
+    refused = run_iris("serve", "--model", pickled)
+    assert refused.returncode == 2
+    assert "pickle" in refused.stderr and "skl2onnx" in refused.stderr
+
+
+def test_the_environment_names_model_and_port_and_flags_win(iris, model, run_iris):
+    environment = {**os.environ, "MODEL_PATH": str(model), "PORT": "not a port"}
+    wrong = subprocess.run(
+        [iris, "serve"], env=environment, capture_output=True, text=True, check=False, timeout=10
+    )
+    assert wrong.returncode == 2
+    assert "PORT" in wrong.stderr or "--port" in wrong.stderr
+
+
+def test_durations_are_checked(run_iris, model):
+    wrong = run_iris("serve", "--model", model, "--idle-timeout", "0s")
+    assert wrong.returncode == 2
+    assert "--idle-timeout: expected more than 0, got 0s" in wrong.stderr
