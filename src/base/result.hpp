@@ -20,6 +20,7 @@ enum class ExitCode : int {
   kGate = 1,         // a gate said no: data, model or objective
   kInput = 2,        // wrong use or bad input
   kEnvironment = 3,  // the machine lacks something; the message says what and how to get it
+  kInterrupted = 130,  // by Ctrl-C or SIGTERM, after tidying up (shells' 128 + SIGINT)
 };
 
 struct Error {

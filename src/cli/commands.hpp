@@ -12,6 +12,7 @@ Command evaluate_command();
 Command predict_command();
 Command inspect_command();
 Command serve_command();
+Command scale_command();
 Command hpa_command();
 Command report_command();
 Command pull_command();

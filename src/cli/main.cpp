@@ -21,6 +21,7 @@ std::vector<Command> all_commands() {
       predict_command(),
       inspect_command(),
       serve_command(),
+      scale_command(),
       hpa_command(),
       report_command(),
       pull_command(),
@@ -60,7 +61,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("iris ") + IRIS_VERSION);
   app.footer(
       "Exit status: 0 done; 1 a gate said no; 2 wrong use or bad input; 3 the machine lacks\n"
-      "something. 'iris COMMAND --help' shows a command's flags and an example.");
+      "something; 130 interrupted. 'iris COMMAND --help' shows a command's flags and an example.");
   app.require_subcommand(1);
   bool quiet = false;
 

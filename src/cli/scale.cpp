@@ -1,0 +1,141 @@
+// iris scale: an experiment on this machine, from its manifests to its records.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/commands.hpp"
+#include "scale/experiment.hpp"
+#include "scale/local/run.hpp"
+
+namespace iris::cli {
+namespace {
+
+struct ScaleFlags {
+  std::string experiment;
+  std::string target = "local";
+  std::optional<double> time_scale;
+  std::string duration;
+  std::string out = "results";
+  bool no_limits = false;
+  std::optional<double> cpu_factor;
+  std::string only;
+  std::string serve_program;
+};
+
+// The measured figures, a row per scenario.
+void print_table(const scale::local::RunSummary& summary) {
+  fmt::print("{:<14} {:>11} {:>8} {:>12} {:>12} {:>9} {:>9} {:>10} {:>7} {:>10} {:>9} {:>10}\n",
+             "scenario", "connections", "replicas", "requests/s", "(whole run)", "wrk p50",
+             "wrk p99", "probe p99", "failed", "throttled", "imbalance", "reconciled");
+  const auto figure = [](const std::optional<double>& value, double factor, const char* unit,
+                         int digits) {
+    return value ? fmt::format("{:.{}f}{}", *value * factor, digits, unit) : std::string("-");
+  };
+  for (const auto& row : summary.scenarios) {
+    const auto& load = row.load;
+    const auto& steady = row.steady;
+    const auto ms = [&](std::int64_t us) { return fmt::format("{:.1f} ms", double(us) / 1e3); };
+    const auto probe_p99 = static_cast<std::int64_t>(row.probe.latency_us.quantile(0.99));
+    fmt::print("{:<14} {:>11} {:>8} {:>12} {:>12} {:>9} {:>9} {:>10} {:>7} {:>10} {:>9} {:>10}\n",
+               row.name, row.connections, row.replicas_max,
+               figure(steady ? std::optional(steady->answered_per_s) : std::nullopt, 1, "", 0),
+               figure(load ? std::optional(load->requests_per_s) : std::nullopt, 1, "", 0),
+               load ? ms(load->latency.p50_us) : "-", load ? ms(load->latency.p99_us) : "-",
+               row.probe.latency_us.count() > 0 ? ms(probe_p99) : "-", row.failed_requests,
+               figure(steady ? steady->throttled_fraction() : std::nullopt, 100, " %", 0),
+               figure(steady ? steady->imbalance() : std::nullopt, 1, "", 2),
+               row.reconciliation.ok ? "yes" : "no");
+  }
+}
+
+// Why the verdict is what it is.
+void print_failures(const scale::local::RunSummary& summary, Log& log) {
+  for (const auto& row : summary.scenarios) {
+    if (row.status == scale::local::ScenarioStatus::kInterrupted) continue;
+    if (row.load && row.load->socket_errors.timeout > 0) {
+      log.warn("{}: {} answers took longer than wrk's timeout and are not in its latencies",
+               row.name, row.load->socket_errors.timeout);
+    }
+    if (row.failed_requests > 0) log.warn("{}: {} failed requests", row.name, row.failed_requests);
+    if (!row.reconciliation.ok) {
+      log.warn("{}: counts do not reconcile (difference {}, allowed {}): {}", row.name,
+               row.reconciliation.difference, row.reconciliation.allowed,
+               row.reconciliation.reason);
+    }
+  }
+}
+
+Result<void> apply(const ScaleFlags& flags, scale::Experiment& experiment) {
+  if (flags.time_scale) experiment.time_scale = *flags.time_scale;
+  if (flags.duration.empty()) return {};
+  const auto duration = parse_duration(flags.duration);
+  if (!duration) return input_error("--duration: {}", duration.error().message);
+  if (*duration < std::chrono::seconds(1)) {
+    return input_error("--duration: expected at least 1s, found {}", flags.duration);
+  }
+  experiment.duration = *duration;
+  return {};
+}
+
+Result<ExitCode> scale_here(const ScaleFlags& flags, Context& context) {
+  if (flags.target != "local") {
+    return input_error("--target: '{}' does not exist yet; there is 'local'", flags.target);
+  }
+  auto experiment = scale::load_experiment(flags.experiment);
+  if (!experiment) return tl::unexpected(experiment.error());
+  if (auto applied = apply(flags, *experiment); !applied) return tl::unexpected(applied.error());
+  scale::local::RunOptions options;
+  options.serve_program = flags.serve_program.empty()
+                              ? std::filesystem::read_symlink("/proc/self/exe").string()
+                              : flags.serve_program;
+  options.out_folder = flags.out;
+  options.version = IRIS_VERSION;
+  options.only = flags.only;
+  options.limits = !flags.no_limits;
+  options.cpu_factor = flags.cpu_factor;
+  const auto summary =
+      scale::local::run_experiment(*experiment, options, context.clock, context.log);
+  if (!summary) return tl::unexpected(summary.error());
+  print_table(*summary);
+  print_failures(*summary, context.log);
+  context.log.info("records: {}; draw them with: iris report {}", summary->records_path,
+                   summary->records_path);
+  if (summary->interrupted) return ExitCode::kInterrupted;
+  return summary->passed() ? ExitCode::kDone : ExitCode::kGate;
+}
+
+}  // namespace
+
+Command scale_command() {
+  return {"scale", "Run an autoscaling experiment on this machine",
+          "iris scale experiments/scaling.yaml --duration 20s --out results",
+          [](CLI::App& app) -> Action {
+            auto flags = std::make_shared<ScaleFlags>();
+            app.add_option("experiment", flags->experiment, "The experiment, YAML")->required();
+            app.add_option("--target", flags->target, "Where replicas run: local")
+                ->capture_default_str();
+            app.add_option("--time-scale", flags->time_scale,
+                           "How many times faster controllers run than in Kubernetes (default: as "
+                           "the experiment says)")
+                ->check(CLI::Range(1.0, 1000.0));
+            app.add_option("--duration", flags->duration,
+                           "Of each load, e.g. 20s (default: as the experiment says)");
+            app.add_option("--out", flags->out, "Folder for the records")->capture_default_str();
+            app.add_flag("--no-limits", flags->no_limits,
+                         "Without CPU and memory limits, where control groups cannot be written");
+            app.add_option(
+                   "--cpu-factor", flags->cpu_factor,
+                   "By which the manifest's CPU quantities are multiplied (default: so that "
+                   "the load generator has room)")
+                ->check(CLI::Range(0.001, 1000.0));
+            app.add_option("--only", flags->only, "Run one scenario of this name");
+            app.add_option("--serve-program", flags->serve_program,
+                           "The program that replicas run (default: this one)");
+            return [flags](Context& context) { return scale_here(*flags, context); };
+          }};
+}
+
+}  // namespace iris::cli
