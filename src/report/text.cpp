@@ -18,7 +18,7 @@ std::string grouped(double value, int decimals) {
   std::string digits = fmt::format("{:.{}f}", std::abs(value), decimals);
   std::size_t end = digits.find('.');
   if (end == std::string::npos) end = digits.size();
-  for (; end > 3; end -= 3) digits.insert(end - 3, ",");
+  for (; end > 3; end -= 3) digits.insert(end - 3, 1, ',');
   const bool rounds_to_zero = digits.find_first_not_of("0.,") == std::string::npos;
   return value < 0 && !rounds_to_zero ? "-" + digits : digits;
 }
