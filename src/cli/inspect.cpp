@@ -38,7 +38,7 @@ const char* link_name(model::Link link) {
 
 std::string join(const std::vector<std::string>& names) {
   std::string out;
-  for (const auto& name : names) out += (out.empty() ? "" : ", ") + name;
+  for (const auto& name : names) out.append(out.empty() ? "" : ", ").append(name);
   return out;
 }
 

@@ -38,7 +38,7 @@ void name_unread(const dataset::Table& table, const std::vector<std::size_t>& us
   std::string unread;
   for (std::size_t column = 0; column < table.columns(); ++column) {
     if (std::find(used.begin(), used.end(), column) != used.end()) continue;
-    unread += (unread.empty() ? "" : ", ") + table.column_names()[column];
+    unread.append(unread.empty() ? "" : ", ").append(table.column_names()[column]);
   }
   if (!unread.empty()) log.info("columns that the model does not read: {}", unread);
 }

@@ -18,9 +18,10 @@ Gate skipped(std::string name, std::string why, std::string expected) {
 }
 
 Gate model_gate(const Findings& findings) {
-  return gate("model exists", findings.model_exists,
-              findings.model_exists ? findings.model_path : "no " + findings.model_path,
-              "an ONNX model; 'iris train' makes it");
+  return gate(
+      "model exists", findings.model_exists,
+      findings.model_exists ? findings.model_path : fmt::format("no {}", findings.model_path),
+      "an ONNX model; 'iris train' makes it");
 }
 
 Gate golden_gate(const Findings& findings) {
@@ -51,7 +52,7 @@ std::string list(const std::vector<std::string>& labels) {
   constexpr std::size_t kShown = 10;
   std::string out;
   for (std::size_t i = 0; i < std::min(labels.size(), kShown); ++i) {
-    out += (i == 0 ? "" : ", ") + labels[i];
+    out.append(i == 0 ? "" : ", ").append(labels[i]);
   }
   if (labels.size() > kShown) out += fmt::format(", … ({} in all)", labels.size());
   return out;
@@ -70,7 +71,7 @@ Gate label_gate(const Findings& findings, const std::vector<std::string>& config
     }
   }
   return gate("allowed labels", strange.empty(),
-              strange.empty() ? list(findings.data_labels) : "also " + list(strange),
+              strange.empty() ? list(findings.data_labels) : fmt::format("also {}", list(strange)),
               list(allowed));
 }
 

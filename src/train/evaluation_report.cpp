@@ -154,7 +154,7 @@ std::string to_text(const Evaluation& evaluation) {
   }
   if (findings.held_out) add_text_figures(findings, out);
   for (const auto& note : {data_sentence(findings), baseline_sentence(findings)}) {
-    if (!note.empty()) out += "\n" + note + "\n";
+    if (!note.empty()) out += fmt::format("\n{}\n", note);
   }
   return out;
 }
@@ -181,7 +181,7 @@ std::string to_markdown(const Evaluation& evaluation) {
   }
   if (findings.held_out) add_markdown_figures(findings, out);
   for (const auto& note : {data_sentence(findings), baseline_sentence(findings)}) {
-    if (!note.empty()) out += "\n" + cell(note) + "\n";
+    if (!note.empty()) out += fmt::format("\n{}\n", cell(note));
   }
   out += fmt::format("\n<sub>data {:.8} · iris {}</sub>\n", findings.data_version,
                      findings.program_version);
