@@ -1,5 +1,6 @@
 #include "dataset/csv.hpp"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <unordered_map>
@@ -206,6 +207,14 @@ class Parser {
   std::vector<std::uint32_t> row_lines_;
 };
 
+// A line of one empty cell must not look like an empty line, nor the start of a file like a
+// byte-order mark.
+bool must_be_quoted(std::string_view cell, bool alone) {
+  return cell.find_first_of(",\"\r\n") != std::string_view::npos || (alone && cell.empty()) ||
+         cell.starts_with("\xef\xbb\xbf") || cell.starts_with("\xfe\xff") ||
+         cell.starts_with("\xff\xfe");
+}
+
 }  // namespace
 
 Result<Table> read_csv(const std::string& path) {
@@ -230,9 +239,7 @@ std::string to_csv_line(const std::vector<std::string_view>& cells) {
   std::string line;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     if (i > 0) line += ',';
-    // A line of one empty cell must not look like an empty line.
-    const bool alone_and_empty = cells.size() == 1 && cells[0].empty();
-    if (cells[i].find_first_of(",\"\r\n") == std::string_view::npos && !alone_and_empty) {
+    if (!must_be_quoted(cells[i], cells.size() == 1)) {
       line += cells[i];
       continue;
     }

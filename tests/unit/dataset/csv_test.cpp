@@ -201,6 +201,14 @@ TEST(Csv, WhatIsWrittenIsReadBack) {
   }));
 }
 
+TEST(Csv, ANameThatLooksLikeAByteOrderMarkSurvivesWriting) {
+  for (const std::string name : {"\xef\xbb\xbf", "\xfe\xff", "\xff\xfe"}) {
+    const auto table = parse_csv(to_csv_line({name}), "d");
+    ASSERT_TRUE(table) << table.error().message;
+    EXPECT_EQ(table->column_names().front(), name);
+  }
+}
+
 TEST(Csv, AnyBytesGiveATableOrAMessageWithAPlace) {
   EXPECT_TRUE(rc::check("no crash", [](const std::string& bytes) {
     const auto table = parse_csv(bytes, "data.csv");

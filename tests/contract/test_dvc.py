@@ -1,0 +1,328 @@
+"""`iris pull` and real DVC agree: what one fetches, the other finds up to date.
+
+Every test works on its own repository, made with `git init` or cloned from this checkout.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+DVC = pathlib.Path(sys.executable).with_name("dvc")
+DATA_MD5 = "013d0da08d6506664ce640459139176b"
+
+
+def run(*argv, cwd, check=True):
+    """Runs a program with neither the user's configuration nor the network's analytics."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "DVC_"))}
+    environment |= {
+        "DVC_NO_ANALYTICS": "1",
+        "DVC_GLOBAL_CONFIG_DIR": str(cwd),
+        "DVC_SYSTEM_CONFIG_DIR": str(cwd),
+        "DVC_SITE_CACHE_DIR": str(pathlib.Path(cwd, ".git", "dvc-site")),
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_SYSTEM": "/dev/null",
+        "GIT_AUTHOR_NAME": "test",
+        "GIT_AUTHOR_EMAIL": "test@example.org",
+        "GIT_COMMITTER_NAME": "test",
+        "GIT_COMMITTER_EMAIL": "test@example.org",
+    }
+    done = subprocess.run(
+        list(map(str, argv)), cwd=cwd, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert not check or done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
+    return done
+
+
+def dvc(*args, cwd, check=True):
+    return run(DVC, *args, cwd=cwd, check=check)
+
+
+def md5(path):
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def tree(folder):
+    """Relative path → bytes of every file below, hidden ones too."""
+    return {
+        str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
+    }
+
+
+def object_of(folder, digest):
+    return folder / "files" / "md5" / digest[:2] / digest[2:]
+
+
+@pytest.fixture
+def clone(repo, tmp_path):
+    """What a newcomer gets: the tracked files of this checkout, in a repository of their own.
+
+    Taken from the list of files and not by `git clone`, so that changes not committed yet are
+    tested, and a checkout without its history works too.
+    """
+    folder = tmp_path / "clone"
+    names = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=repo)
+    for name in filter(None, names.stdout.split("\0")):
+        source = repo / name
+        if source.is_file() and name.startswith((".dvc", "data/", "remote/", ".gitignore")):
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+    run("git", "init", "--quiet", cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A DVC repository, as `dvc init` makes it, with an empty local remote beside it."""
+    folder = tmp_path / "project"
+    (folder / ".dvc").mkdir(parents=True)
+    (folder / ".dvc" / "config").write_text(
+        "[core]\n    remote = storage\n['remote \"storage\"']\n    url = ../../storage\n"
+    )
+    (folder / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
+    (tmp_path / "storage").mkdir()
+    run("git", "init", "--quiet", cwd=folder)
+    return folder
+
+
+def store(project, content, suffix=""):
+    """Puts an object into the remote, as `dvc push` does, and returns its digest."""
+    digest = hashlib.md5(content).hexdigest() + suffix
+    path = object_of(project.parent / "storage", digest)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    path.chmod(0o444)
+    return digest
+
+
+def track(project, name, digest):
+    """The .dvc file that `dvc add` writes (real DVC makes those of the tests of agreement)."""
+    path = project / (name + ".dvc")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"outs:\n- md5: {digest}\n  hash: md5\n  path: {path.stem}\n")
+
+
+def forget(folder, *names):
+    """As a fresh clone: neither the data nor the cache."""
+    shutil.rmtree(folder / ".dvc" / "cache", ignore_errors=True)
+    for name in names:
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def test_a_git_clone_of_this_checkout_has_its_data_after_a_pull(repo, tmp_path, run_iris):
+    if not (repo / ".git").exists():
+        pytest.fail("this checkout is no git repository; the test clones it")
+    run("git", "clone", "--quiet", "--depth=1", f"file://{repo}", tmp_path / "fresh", cwd=tmp_path)
+    fresh = tmp_path / "fresh"
+    assert not (fresh / "data" / "data.csv").exists()
+    done = run_iris("pull", "data/data.csv.dvc", cwd=fresh)
+    assert done.returncode == 0, done.stderr
+    assert md5(fresh / "data" / "data.csv") == DATA_MD5
+    status = dvc("status", "data/data.csv.dvc", cwd=fresh)
+    assert "up to date" in status.stdout
+    assert run("git", "status", "--porcelain", cwd=fresh).stdout == ""
+
+
+def test_dvc_agrees_after_iris_pull(clone, run_iris):
+    done = run_iris("pull", "data", cwd=clone)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("fetched     data/data.csv")
+    assert "3,858 bytes" in done.stdout
+    assert md5(clone / "data" / "data.csv") == DATA_MD5
+    assert "up to date" in dvc("status", "data/data.csv.dvc", cwd=clone).stdout
+    assert "up to date" in dvc("pull", "data/data.csv.dvc", cwd=clone).stdout
+
+
+def test_iris_finds_up_to_date_what_dvc_pulled(clone, run_iris):
+    dvc("pull", "data/data.csv.dvc", cwd=clone)
+    before = (clone / "data" / "data.csv").stat().st_mtime_ns
+    done = run_iris("pull", "data", "--json", cwd=clone)
+    assert done.returncode == 0, done.stderr
+    (out,) = json.loads(done.stdout)["outs"]
+    assert out["state"] == "up_to_date"
+    assert out["md5"] == DATA_MD5
+    assert (clone / "data" / "data.csv").stat().st_mtime_ns == before
+
+
+def test_it_works_from_a_folder_below_and_by_the_name_of_the_output(clone, run_iris):
+    below = clone / "data" / "deep"
+    below.mkdir()
+    done = run_iris("pull", "../data.csv", cwd=below)
+    assert done.returncode == 0, done.stderr
+    assert md5(clone / "data" / "data.csv") == DATA_MD5
+    wrong = run_iris("pull", "../nothing.csv", cwd=below)
+    assert wrong.returncode == 2
+    assert "found no output that it stands for" in wrong.stderr
+    assert "data/data.csv" in wrong.stderr
+
+
+def test_a_directory_comes_byte_for_byte(project, run_iris):
+    raw = project / "raw"
+    (raw / "deep" / "deeper").mkdir(parents=True)
+    (raw / "a.bin").write_bytes(bytes(range(256)) * 4096)
+    (raw / "deep" / "empty").write_bytes(b"")
+    (raw / "deep" / "deeper" / "grün, \"x\".txt").write_text("same")
+    (raw / "twin").write_text("same")
+    expected = tree(raw)
+    dvc("add", "raw", cwd=project)
+    dvc("push", cwd=project)
+    forget(project, "raw")
+
+    done = run_iris("pull", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert "fetched     raw/" in done.stdout and "in 4 files" in done.stdout
+    assert tree(raw) == expected
+    assert "up to date" in dvc("status", cwd=project).stdout
+    assert run_iris("pull", cwd=project).stdout.startswith("up to date  raw/")
+
+    # One file of it differs: that one is replaced, the others are left alone, nothing is lost.
+    before = (raw / "a.bin").stat().st_mtime_ns
+    (raw / "twin").write_text("mine")
+    (raw / "stranger").write_text("not DVC's")
+    done = run_iris("pull", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert (raw / "twin").read_text() == "same"
+    assert (raw / "a.bin").stat().st_mtime_ns == before
+    assert (raw / "stranger").read_text() == "not DVC's"
+    assert "raw holds 1 file that raw.dvc does not name" in done.stderr
+    kept = object_of(project / ".dvc" / "cache", hashlib.md5(b"mine").hexdigest())
+    assert kept.read_bytes() == b"mine"
+
+
+def test_stages_are_pulled_by_dvc_lock_and_uncached_outputs_are_not(project, run_iris):
+    (project / "dvc.yaml").write_text(
+        "stages:\n"
+        "  make:\n"
+        "    cmd: mkdir -p out && echo 1 > out/model && echo 2 > scores.json && echo 3 > run.sh"
+        " && chmod +x run.sh\n"
+        "    outs: [out/model, run.sh]\n"
+        "    metrics: [{scores.json: {cache: false}}]\n"
+    )
+    dvc("repro", cwd=project)
+    dvc("push", cwd=project)
+    forget(project, "out", "scores.json", "run.sh")
+    done = run_iris("pull", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert (project / "out" / "model").read_text() == "1\n"
+    assert os.access(project / "run.sh", os.X_OK)
+    assert not (project / "scores.json").exists()
+    (project / "scores.json").write_text("2\n")
+    assert "up to date" in dvc("status", cwd=project).stdout
+
+
+def broken(project, run_iris, content):
+    """Two outputs, the object of one of them replaced by `content` (None: removed)."""
+    for name in ("bad.csv", "good.csv"):
+        track(project, name, store(project, f"this is {name}\n".encode() * 1000))
+    digest = hashlib.md5(b"this is bad.csv\n" * 1000).hexdigest()
+    path = object_of(project.parent / "storage", digest)
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    return digest, path, run_iris("pull", cwd=project)
+
+
+def test_a_broken_object_is_named_and_leaves_nothing(project, run_iris):
+    digest, path, done = broken(project, run_iris, b"half of it")
+    assert done.returncode == 2
+    for part in (str(path), digest, hashlib.md5(b"half of it").hexdigest(), "bad.csv.dvc"):
+        assert part in done.stderr
+    assert "failed      bad.csv" in done.stdout
+    assert (project / "good.csv").exists(), "what is sound is fetched all the same"
+    # Neither the file nor a scrap of it, here or in the cache.
+    assert not (project / "bad.csv").exists()
+    assert not [p for p in project.rglob("*") if ".iris-" in p.name]
+    assert not object_of(project / ".dvc" / "cache", digest).exists()
+
+
+def test_a_missing_object_is_named_and_leaves_nothing(project, run_iris):
+    digest, path, done = broken(project, run_iris, None)
+    assert done.returncode == 2
+    assert f"{path}: found no such object" in done.stderr
+    assert "bad.csv.dvc" in done.stderr and "dvc push" in done.stderr
+    assert not (project / "bad.csv").exists()
+
+
+def store_listing(project, name, files):
+    """A directory: its listing in the remote and the .dvc file that names it."""
+    track(project, name, store(project, json.dumps(files).encode(), suffix=".dir"))
+
+
+def test_a_directory_that_lacks_one_object_is_not_begun(project, run_iris):
+    files = [
+        {"md5": store(project, f"content {i}".encode()), "relpath": f"{i}.txt"} for i in range(5)
+    ]
+    store_listing(project, "raw", files)
+    object_of(project.parent / "storage", files[4]["md5"]).unlink()
+    done = run_iris("pull", cwd=project)
+    assert done.returncode == 2
+    assert "4.txt of raw" in done.stderr
+    assert not (project / "raw").exists()
+
+
+@pytest.mark.parametrize("relpath", ["../out", "/tmp/out", "a/../../out", ".git/hooks/x", "", "a/"])
+def test_a_listing_that_leaves_its_directory_is_refused(project, run_iris, relpath):
+    store_listing(project, "raw", [{"md5": store(project, b"x"), "relpath": relpath}])
+    done = run_iris("pull", cwd=project)
+    assert done.returncode == 2
+    assert "expected a path within the directory" in done.stderr
+    assert not (project / "raw").exists() and not (project / "out").exists()
+
+
+def test_a_link_does_not_lead_out_of_the_repository(project, run_iris):
+    outside = project.parent / "outside"
+    outside.mkdir()
+    (project / "data").symlink_to(outside)
+    digest = store(project, b"x")
+    (project / "x.dvc").write_text(f"outs:\n- md5: {digest}\n  hash: md5\n  path: data/x.csv\n")
+    done = run_iris("pull", cwd=project)
+    assert done.returncode == 2
+    assert "found a link that leads to" in done.stderr
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("gs://bucket/path", "'dvc pull' fetches from others"), ("../gone", "found no folder")],
+)
+def test_a_remote_out_of_reach_is_the_environments_fault(project, run_iris, url, said):
+    track(project, "x.csv", store(project, b"x"))
+    # config.local wins over config.
+    (project / ".dvc" / "config.local").write_text(f"['remote \"storage\"']\n    url = {url}\n")
+    done = run_iris("pull", cwd=project)
+    assert done.returncode == 3
+    assert said in done.stderr
+
+
+def test_outside_of_a_repository_it_says_so(tmp_path, run_iris):
+    done = run_iris("pull", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "found no .dvc folder here or above" in done.stderr
+
+
+def test_a_pull_that_is_killed_leaves_nothing_half_written(project, iris, run_iris):
+    big = project / "big.bin"
+    digest = store(project, bytes(range(256)) * (1 << 18))
+    track(project, "big.bin", digest)
+    interrupted = 0
+    for delay in (0.01, 0.02, 0.05, 0.1, 0.2, 0.4):
+        forget(project, *(["big.bin"] if big.exists() else []))
+        with subprocess.Popen([iris, "pull", "-q"], cwd=project, stdout=subprocess.DEVNULL) as pull:
+            time.sleep(delay)
+            pull.send_signal(signal.SIGKILL)
+        interrupted += not big.exists()
+        for path in (big, object_of(project / ".dvc" / "cache", digest)):
+            assert not path.exists() or md5(path) == digest, f"half written after {delay} s"
+        assert not [p for p in project.rglob("*") if ".iris-" in p.name]
+    assert interrupted > 0, "no kill came in the middle: the file is too small for this machine"
+    assert run_iris("pull", cwd=project).returncode == 0
+    assert md5(big) == digest

@@ -1,0 +1,224 @@
+#include "dataset/dvc.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "base/digest.hpp"
+#include "base/file.hpp"
+#include "dataset/pull.hpp"
+
+namespace iris::dataset {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kMd5 = "013d0da08d6506664ce640459139176b";
+
+std::string out_text(const std::string& rest, const std::string& md5 = kMd5) {
+  return "outs:\n- md5: " + md5 + "\n  hash: md5\n" + rest;
+}
+
+std::string error_of(const std::string& text) {
+  const auto outs = parse_dvc_file(text, "a/x.dvc");
+  return outs ? "no error" : outs.error().message;
+}
+
+TEST(DvcFile, NamesItsOutputsFromTheRoot) {
+  const auto outs =
+      parse_dvc_file(out_text("  path: x.csv\n  size: 3\n  isexec: true\n"), "a/x.dvc");
+  ASSERT_TRUE(outs) << outs.error().message;
+  ASSERT_EQ(outs->size(), 1U);
+  EXPECT_EQ(outs->front().path, "a/x.csv");
+  EXPECT_EQ(outs->front().named_by, "a/x.dvc");
+  EXPECT_EQ(outs->front().md5, kMd5);
+  EXPECT_FALSE(outs->front().directory);
+  EXPECT_TRUE(outs->front().executable);
+}
+
+TEST(DvcFile, DirectoriesWorkingFoldersAndRemotes) {
+  const auto outs = parse_dvc_file(
+      "wdir: ..\n" + out_text("  path: raw/\n  remote: far\n", std::string(kMd5) + ".dir"),
+      "a/x.dvc");
+  ASSERT_TRUE(outs) << outs.error().message;
+  EXPECT_EQ(outs->front().path, "raw");
+  EXPECT_EQ(outs->front().md5, kMd5);
+  EXPECT_TRUE(outs->front().directory);
+  EXPECT_EQ(outs->front().remote, "far");
+}
+
+TEST(DvcFile, WhatIsNotCachedOrNotPushedIsLeftOut) {
+  for (const char* flag : {"cache: false", "push: false"}) {
+    const auto outs = parse_dvc_file(out_text(std::string("  path: x\n  ") + flag + "\n"), "x.dvc");
+    ASSERT_TRUE(outs);
+    EXPECT_TRUE(outs->empty());
+  }
+}
+
+TEST(DvcFile, ErrorsNameThePlace) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {out_text(""), "a/x.dvc:2:3: found an output without a path, expected path:"},
+      {"outs:\n- path: x\n",
+       "a/x.dvc:2:3: found an output without md5, expected its digest, which 'dvc commit' records"},
+      {"outs:\n- path: x\n  md5: " + std::string(kMd5) + "\n",
+       "a/x.dvc:2:3: found an output of DVC 2 (no hash), expected hash: md5; 'dvc cache migrate "
+       "--dvc-files' rewrites it"},
+      {out_text("  path: x\n", "../../etc/passwd"),
+       "a/x.dvc:2:8: found \"../../etc/passwd\", expected an md5 digest of 32 digits"},
+      {out_text("  path: ../../x\n"),
+       "a/x.dvc:4:9: found \"../../x\", expected a path within the repository"},
+      {out_text("  path: /etc/passwd\n"),
+       "a/x.dvc:4:9: found \"/etc/passwd\", expected a path within the repository"},
+      {out_text("  path: ../.git/config\n"),
+       "a/x.dvc:4:9: found \"../.git/config\", expected a path within the repository"},
+      {out_text("  path: ..\n"),
+       "a/x.dvc:4:9: found \"..\", expected a path within the repository"},
+      {"outs: x\n", "a/x.dvc:1:7: found \"x\", expected a list"},
+  };
+  for (const auto& [text, message] : cases) EXPECT_EQ(error_of(text), message) << text;
+}
+
+TEST(DvcLock, TakesFlagsFromThePipelineBesideIt) {
+  const std::string lock =
+      std::string("schema: '2.0'\nstages:\n  train@1:\n    cmd: x\n    outs:\n") +
+      "    - {path: m, hash: md5, md5: " + kMd5 + "}\n    - {path: s, hash: md5, md5: " + kMd5 +
+      "}\n";
+  const std::string pipeline =
+      "stages:\n  train:\n    foreach: [1]\n    do:\n      wdir: w\n      cmd: x\n      outs: [m]\n"
+      "      metrics: [{s: {cache: false}}]\n";
+  const auto outs = parse_dvc_lock(lock, pipeline, "p/dvc.lock");
+  ASSERT_TRUE(outs) << outs.error().message;
+  ASSERT_EQ(outs->size(), 1U);
+  EXPECT_EQ(outs->front().path, "p/w/m");
+  EXPECT_EQ(outs->front().named_by, "p/dvc.lock");
+}
+
+TEST(DvcConfig, RemotesComeFromSectionsWithQuotes) {
+  DvcRepository repository;
+  ASSERT_TRUE(
+      read_dvc_config("[core]\n  remote = far  \n# note\n['remote \"far\"']\nurl = ../a b\n",
+                      "config", repository));
+  EXPECT_EQ(repository.default_remote, "far");
+  EXPECT_EQ(repository.remotes.at("far"), "../a b");
+  ASSERT_TRUE(read_dvc_config("['remote \"far\"']\n    url = /elsewhere\n", "local", repository));
+  EXPECT_EQ(repository.remotes.at("far"), "/elsewhere");
+  EXPECT_EQ(read_dvc_config("[core\n", "config", repository).error().message,
+            "config:1: found \"[core\", expected a section that ends with ]");
+  EXPECT_EQ(read_dvc_config("[core]\nremote\n", "config", repository).error().message,
+            "config:2: found \"remote\", expected [section] or key = value");
+}
+
+TEST(Listing, RefusesWhatIsNoListOfFiles) {
+  const auto message = [](const std::string& text) {
+    const auto files = parse_listing(text, "ab.dir");
+    return files ? "no error" : files.error().message;
+  };
+  const std::string md5 = std::string("\"md5\":\"") + kMd5 + "\"";
+  EXPECT_EQ(message("[{" + md5 + R"(,"relpath":"a/b"}])"), "no error");
+  EXPECT_EQ(message("[]"), "no error");
+  EXPECT_EQ(message("{"), "ab.dir: found no JSON list, expected the files of a directory");
+  EXPECT_EQ(message("[{" + md5 + R"(,"relpath":"../b"}])"),
+            "ab.dir: entry 0: found relpath \"../b\", expected a path within the directory");
+  EXPECT_EQ(message(R"([{"md5":"12","relpath":"b"}])"),
+            "ab.dir: entry 0: found md5 \"12\", expected 32 digits");
+  EXPECT_EQ(message("[{" + md5 + R"(,"relpath":"b"},{)" + md5 + R"(,"relpath":"b"}])"),
+            "ab.dir: entry 1: found \"b\" again, expected each file once");
+  EXPECT_NE(message("[3]"), "no error");
+  EXPECT_NE(message(std::string(100'000, '[')), "no error");
+}
+
+class PullTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "iris-pull-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    ASSERT_TRUE(write_file(folder_ + "/.dvc/config",
+                           "[core]\nremote = near\n['remote \"near\"']\nurl = ../remote\n"));
+    const std::string md5 = md5_hex("content");
+    object_ = folder_ + "/remote/files/md5/" + md5.substr(0, 2) + "/" + md5.substr(2);
+    ASSERT_TRUE(write_file(object_, "content"));
+    ASSERT_TRUE(write_file(folder_ + "/x.dvc", out_text("  path: x\n", md5)));
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  PullResult pull_x() {
+    const auto repository = open_dvc_repository(folder_).value();
+    const auto outs = read_dvc_outs(repository).value();
+    EXPECT_EQ(outs.size(), 1U);
+    return pull(repository, outs.front());
+  }
+  std::size_t entries(const std::string& folder) const {
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(folder_ + folder), fs::directory_iterator()));
+  }
+
+  std::string folder_;
+  std::string object_;
+};
+
+TEST_F(PullTest, FetchesOnceAndThenFindsItUpToDate) {
+  auto result = pull_x();
+  ASSERT_FALSE(result.error) << result.error->message;
+  EXPECT_TRUE(result.fetched);
+  EXPECT_EQ(result.bytes, 7U);
+  EXPECT_EQ(*read_file(folder_ + "/x"), "content");
+  // Up to date needs no remote.
+  fs::remove_all(folder_ + "/remote");
+  result = pull_x();
+  ASSERT_FALSE(result.error) << result.error->message;
+  EXPECT_FALSE(result.fetched);
+}
+
+TEST_F(PullTest, ABrokenObjectInTheCacheIsFetchedAgain) {
+  ASSERT_FALSE(pull_x().error);
+  const std::string md5 = md5_hex("content");
+  const std::string cached =
+      folder_ + "/.dvc/cache/files/md5/" + md5.substr(0, 2) + "/" + md5.substr(2);
+  ASSERT_TRUE(write_file(cached, "rotten"));
+  fs::remove(folder_ + "/x");
+  ASSERT_FALSE(pull_x().error);
+  EXPECT_EQ(*read_file(folder_ + "/x"), "content");
+  EXPECT_EQ(*read_file(cached), "content");
+}
+
+TEST_F(PullTest, ABrokenObjectLeavesTheFolderAsItWas) {
+  ASSERT_TRUE(write_file(object_, "rotten"));
+  const auto before = entries("");
+  const auto result = pull_x();
+  ASSERT_TRUE(result.error);
+  EXPECT_EQ(result.error->code, ExitCode::kInput);
+  EXPECT_NE(result.error->message.find("found an object with digest " + md5_hex("rotten") +
+                                       ", expected " + md5_hex("content")),
+            std::string::npos)
+      << result.error->message;
+  EXPECT_EQ(entries(""), before);
+}
+
+TEST_F(PullTest, AFolderInTheWayIsNotRemoved) {
+  ASSERT_TRUE(write_file(folder_ + "/x/mine", "mine"));
+  const auto result = pull_x();
+  ASSERT_TRUE(result.error);
+  EXPECT_EQ(result.error->message, "x: found a folder, expected a file; move it away");
+  EXPECT_EQ(*read_file(folder_ + "/x/mine"), "mine");
+}
+
+TEST_F(PullTest, OneOutputHasOneOwner) {
+  fs::copy(folder_ + "/x.dvc", folder_ + "/y.dvc");
+  const auto outs = read_dvc_outs(open_dvc_repository(folder_).value());
+  ASSERT_FALSE(outs);
+  EXPECT_NE(outs.error().message.find("found the output x, which"), std::string::npos);
+}
+
+TEST_F(PullTest, HiddenBuildAndOtherRepositoriesAreNotLookedInto) {
+  for (const char* place : {"/.hidden", "/build", "/inner"}) {
+    ASSERT_TRUE(write_file(folder_ + place + "/z.dvc", "not: [yaml"));
+  }
+  ASSERT_TRUE(write_file(folder_ + "/inner/.dvc/config", ""));
+  EXPECT_FALSE(pull_x().error);
+}
+
+}  // namespace
+}  // namespace iris::dataset
