@@ -169,7 +169,9 @@ Result<void> ScenarioRun::sync() {
   const bool news = !last_tick_ || decision.desired_replicas != decision.current_replicas ||
                     decision.limited_by != last_tick_->decision.limited_by ||
                     decision.error.has_value() != last_tick_->decision.error.has_value();
-  if (news) log_.info("{}: HPA: {}", scenario_.name, decision.because);
+  // Before the load a missing metric is no news: the first reading is still to come.
+  const bool expected = decision.error && samples_.empty();
+  if (news && !expected) log_.info("{}: HPA: {}", scenario_.name, decision.because);
   if (decision.desired_replicas != decision.current_replicas) {
     journal_.append("event", scale_event_fields(decision.current_replicas,
                                                 decision.desired_replicas, decision.because));
