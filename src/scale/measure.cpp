@@ -122,7 +122,7 @@ std::optional<Span> span_of(const std::vector<Sample>& samples, double from_t, d
 }
 
 Reconciliation reconcile(std::uint64_t generator, std::uint64_t probe, std::uint64_t replicas,
-                         std::int64_t in_flight, const std::vector<std::string>& lost) {
+                         std::int64_t in_flight, const std::vector<std::string>& ended) {
   Reconciliation result;
   result.generator = generator;
   result.probe = probe;
@@ -131,11 +131,12 @@ Reconciliation reconcile(std::uint64_t generator, std::uint64_t probe, std::uint
   result.difference = static_cast<std::int64_t>(replicas - generator - probe);
   result.ok = result.difference >= 0 && result.difference <= in_flight;
   if (result.ok) return result;
-  if (!lost.empty()) {
+  if (!ended.empty()) {
     result.reason = fmt::format(
-        "{} died unasked: what it answered after it was last read is not counted on the replicas' "
+        "{} ended during the load: what it answered after it was last read is not counted on the "
+        "replicas' "
         "side",
-        fmt::join(lost, ", "));
+        fmt::join(ended, ", "));
   } else if (result.difference < 0) {
     result.reason = "the clients counted more answers than the replicas gave";
   } else {

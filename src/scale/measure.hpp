@@ -100,9 +100,9 @@ struct Reconciliation {
   std::string reason;  // why it cannot be reconciled; empty when it can
 };
 
-// `lost` names replicas that died without being asked to: what they answered after they were last
-// read is not known.
+// `ended` names replicas that ended during the load: what they answered after they were last read
+// is not known.
 Reconciliation reconcile(std::uint64_t generator, std::uint64_t probe, std::uint64_t replicas,
-                         std::int64_t in_flight, const std::vector<std::string>& lost);
+                         std::int64_t in_flight, const std::vector<std::string>& ended);
 
 }  // namespace iris::scale

@@ -125,6 +125,8 @@ void ReplicaSet::step_drain(Replica& replica) {
     replica.terminated = true;
     replica.signal(SIGTERM);
   }
+  // Its counts end with it: they are read as long as it answers.
+  if (replica.terminated) scrape(replica);
   if (!replica.killed && now >= *replica.drain_at + grace_) {
     replica.killed = true;
     replica.signal(SIGKILL);
@@ -248,20 +250,24 @@ void ReplicaSet::read_metrics() {
 
 void ReplicaSet::begin_scrape() {
   for (const auto& replica : replicas_) {
-    if (!replica->alive() || replica->admin().busy()) continue;
-    replica->admin().exchange(
-        http::format_request({.target = "/metrics"}, replica->admin_address()),
-        outside_.clock.steady() + kScrapeTime, [this, &replica = *replica](auto answer) {
-          if (!answer || answer->status != 200) return;
-          const auto counts = read_counts(answer->body);
-          if (!counts) {
-            if (!error_) error_ = counts.error();
-            return;
-          }
-          replica.counts = *counts;
-          replica.counts_at = outside_.clock.steady();
-        });
+    if (replica->alive()) scrape(*replica);
   }
+}
+
+void ReplicaSet::scrape(Replica& replica) {
+  if (replica.admin().busy()) return;
+  replica.admin().exchange(http::format_request({.target = "/metrics"}, replica.admin_address()),
+                           outside_.clock.steady() + kScrapeTime,
+                           [this, &replica](const auto& answer) {
+                             if (!answer || answer->status != 200) return;
+                             const auto counts = read_counts(answer->body);
+                             if (!counts) {
+                               if (!error_) error_ = counts.error();
+                               return;
+                             }
+                             replica.counts = *counts;
+                             replica.counts_at = outside_.clock.steady();
+                           });
 }
 
 bool ReplicaSet::scraping() const {
@@ -306,6 +312,14 @@ std::int32_t ReplicaSet::ready_count() const {
 std::size_t ReplicaSet::alive_count() const {
   return static_cast<std::size_t>(std::count_if(
       replicas_.begin(), replicas_.end(), [](const Pointer& replica) { return replica->alive(); }));
+}
+
+std::vector<std::string> ReplicaSet::gone() const {
+  std::vector<std::string> names;
+  for (const auto& replica : replicas_) {
+    if (!replica->alive()) names.push_back(replica->name());
+  }
+  return names;
 }
 
 std::optional<SteadyTime> ReplicaSet::settled_at() const {

@@ -66,6 +66,8 @@ class ReplicaSet final : public Target {
   bool metrics_settled() const;
   // Names of those that died without being asked to.
   const std::vector<std::string>& lost() const { return lost_; }
+  // Names of those that have ended, lost or drained.
+  std::vector<std::string> gone() const;
   // Replicas that were asked to end and did not end well, one sentence each.
   const std::vector<std::string>& unclean() const { return unclean_; }
 
@@ -86,6 +88,7 @@ class ReplicaSet final : public Target {
   void lost(Replica& replica, const ExitStatus& status);
   void drain(Replica& replica, Nanoseconds pause);
   void step_drain(Replica& replica);
+  void scrape(Replica& replica);
   void check_readiness(Replica& replica);
   void set_ready(Replica& replica, bool ready);
   void spread();

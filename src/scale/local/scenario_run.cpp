@@ -86,7 +86,11 @@ class ScenarioRun {
 
 Result<ScenarioOutcome> ScenarioRun::run() {
   const auto measured = measure();
-  if (!measured) fail(measured.error().message);
+  if (!measured) {
+    // The caller prints it.
+    outcome_.status = ScenarioStatus::kFailed;
+    outcome_.reason = measured.error().message;
+  }
   if (interrupted()) {
     outcome_.status = ScenarioStatus::kInterrupted;
     event("interrupted", "", "asked to end; replicas are drained quickly and records closed");
@@ -332,7 +336,7 @@ void ScenarioRun::conclude_load(double load_end_t) {
   const auto on_their_way = connections_ + static_cast<std::int64_t>(unknown);
   outcome_.reconciliation =
       reconcile(outcome_.load ? outcome_.load->requests : 0, probe.answered + probe.rejected,
-                answered, on_their_way, set_->lost());
+                answered, on_their_way, set_->gone());
   outcome_.failed_requests = probe.failed;
   if (outcome_.load) {
     outcome_.failed_requests += outcome_.load->non_2xx + outcome_.load->socket_errors.total();

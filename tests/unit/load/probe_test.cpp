@@ -164,9 +164,8 @@ TEST(Probe, TakesAnotherStatusOrAnotherBodyForAFailure) {
 
 TEST(Probe, OpensAKeptConnectionAgainThatTheServerClosed) {
   // The server answers once on each connection and then closes it without saying so.
-  TinyServer server([](int number) {
-    return number % 2 == 0 ? answer("200 OK", "same") : std::string();
-  });
+  TinyServer server(
+      [](int number) { return number % 2 == 0 ? answer("200 OK", "same") : std::string(); });
   const SystemClock clock;
   auto options = options_for(server);
   options.rate_per_s = 20;

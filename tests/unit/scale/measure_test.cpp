@@ -102,7 +102,7 @@ TEST(Reconcile, NamesTheReplicaWhoseLastCountsAreNotKnown) {
   const auto lost = reconcile(1'000, 50, 900, 100, {"iris-api-2"});
   EXPECT_FALSE(lost.ok);
   EXPECT_EQ(lost.difference, -150);
-  EXPECT_TRUE(lost.reason.starts_with("iris-api-2 died unasked"));
+  EXPECT_TRUE(lost.reason.starts_with("iris-api-2 ended during the load"));
 }
 
 }  // namespace

@@ -8,7 +8,9 @@ namespace iris::scale::local {
 namespace {
 
 constexpr pid_t kPid = 77;
-bool nobody_lives(pid_t) { return false; }
+bool nobody_lives(pid_t) {
+  return false;
+}
 
 constexpr CgroupLimits kLimits = {
     .cpu_request_milli = 45, .cpu_limit_milli = 225, .memory_limit_bytes = 536'870'912};
@@ -76,10 +78,10 @@ TEST(CgroupVersion1, LimitsAsTheKubeletDoesAndLeavesNothing) {
     EXPECT_EQ(files.files[cpu + "/cpu.cfs_quota_us"], "22500");
     EXPECT_EQ(files.files[cpu + "/cpu.shares"], "46");
     EXPECT_EQ(files.files["/c/memory/me/iris-77/a-1/memory.limit_in_bytes"], "536870912");
-    EXPECT_EQ(group->join_files(),
-              (std::vector<std::string>{cpu + "/cgroup.procs",
-                                        "/c/cpuacct/me/iris-77/a-1/cgroup.procs",
-                                        "/c/memory/me/iris-77/a-1/cgroup.procs"}));
+    EXPECT_EQ(
+        group->join_files(),
+        (std::vector<std::string>{cpu + "/cgroup.procs", "/c/cpuacct/me/iris-77/a-1/cgroup.procs",
+                                  "/c/memory/me/iris-77/a-1/cgroup.procs"}));
 
     files.files[cpu + "/cpu.stat"] = "nr_periods 10\nnr_throttled 9\nthrottled_time 7500000\n";
     files.files["/c/cpuacct/me/iris-77/a-1/cpuacct.usage"] = "2250000\n";
@@ -107,8 +109,7 @@ TEST(CgroupVersion1, RemovesOnlyWhatADeadRunLeftEmpty) {
     }
     files.add(folder + "/iris-6/a-1", "600\n");  // a process lives on
   }
-  const auto run =
-      CgroupRun::create(files, version1(), kPid, [](pid_t pid) { return pid == 7; });
+  const auto run = CgroupRun::create(files, version1(), kPid, [](pid_t pid) { return pid == 7; });
   ASSERT_TRUE(run) << run.error().message;
   EXPECT_EQ((*run)->removed(), 1);
   EXPECT_EQ(files.list_folders("/c/cpu/me"),

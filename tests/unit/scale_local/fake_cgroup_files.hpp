@@ -1,6 +1,7 @@
 // A cgroup file system in memory that keeps the kernel's rules as far as iris meets them: files
-// appear with their folder, a folder with processes or children cannot be removed, a version 2 group
-// with processes cannot give controllers to its children, and the children have only what was given.
+// appear with their folder, a folder with processes or children cannot be removed, a version 2
+// group with processes cannot give controllers to its children, and the children have only what was
+// given.
 #pragma once
 
 #include <map>
@@ -76,9 +77,9 @@ class FakeCgroupFiles final : public CgroupFiles {
     folders.insert(folder);
     files[folder + "/cgroup.procs"] = "";
     if (version_ == 1) {
-      for (const char* name : {"cpu.shares", "cpu.cfs_period_us", "cpu.cfs_quota_us", "cpu.stat",
-                               "cpuacct.usage", "memory.limit_in_bytes", "memory.usage_in_bytes",
-                               "memory.oom_control"}) {
+      for (const char* name :
+           {"cpu.shares", "cpu.cfs_period_us", "cpu.cfs_quota_us", "cpu.stat", "cpuacct.usage",
+            "memory.limit_in_bytes", "memory.usage_in_bytes", "memory.oom_control"}) {
         files[folder + "/" + name] = "";
       }
       return;
