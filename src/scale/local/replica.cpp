@@ -1,10 +1,12 @@
 #include "scale/local/replica.hpp"
 
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <array>
 #include <charconv>
 #include <sstream>
+#include <vector>
 
 #include "scale/local/proc_stat.hpp"
 #include "scale/local/reuseport_group.hpp"
@@ -155,11 +157,15 @@ std::optional<CgroupUsage> Replica::read_usage() {
 }
 
 std::string Replica::last_words() const {
-  const auto end = errors_.find_last_not_of('\n');
-  if (end == std::string::npos) return "";
-  const auto begin = errors_.rfind('\n', end);
-  return errors_.substr(begin == std::string::npos ? 0 : begin + 1,
-                        end - (begin == std::string::npos ? 0 : begin + 1) + 1);
+  constexpr std::size_t kLines = 6;  // the program's own messages may have several
+  std::vector<std::string> lines;
+  std::istringstream text(errors_);
+  for (std::string line; std::getline(text, line);) {
+    const auto first = line.find_first_not_of(' ');
+    if (first != std::string::npos) lines.push_back(line.substr(first));
+  }
+  if (lines.size() > kLines) lines.erase(lines.begin(), lines.end() - kLines);
+  return fmt::format("{}", fmt::join(lines, " "));
 }
 
 }  // namespace iris::scale::local

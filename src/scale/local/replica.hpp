@@ -65,7 +65,8 @@ class Replica {
   http::Client& checker() { return *checker_; }  // for readiness
   const http::Endpoint& admin_address() const { return admin_address_; }
 
-  // The last line that it printed to standard error, and what the kernel says of its memory.
+  // The last lines that it printed to standard error, as one, and what the kernel says of its
+  // memory.
   std::string last_words() const;
   bool out_of_memory() const { return usage_.oom_kills > 0; }
 
