@@ -22,9 +22,12 @@ namespace asio = boost::asio;
 // Of this program beside its clients' sockets: listeners, pipes, the probe's.
 constexpr std::int64_t kOwnDescriptors = 512;
 
-std::int32_t most_replicas(const std::vector<const Scenario*>& scenarios) {
+// Of all scenarios, also when only one is run: its figures must be those of the whole experiment.
+std::int32_t most_replicas(const Experiment& experiment) {
   std::int32_t most = 1;
-  for (const auto* scenario : scenarios) most = std::max(most, scenario->hpa.max_replicas);
+  for (const auto& scenario : experiment.scenarios) {
+    most = std::max(most, scenario.hpa.max_replicas);
+  }
   return most;
 }
 
@@ -157,7 +160,7 @@ Result<void> Run::plan() {
     const auto& limits = containers.front().resources.limits;
     if (const auto cpu = limits.find("cpu"); cpu != limits.end()) limit_milli = cpu->second.milli();
   }
-  factor_ = choose_cpu_factor(limit_milli, most_replicas(scenarios_), machine_.cores);
+  factor_ = choose_cpu_factor(limit_milli, most_replicas(experiment_), machine_.cores);
   if (options_.cpu_factor) factor_ = {*options_.cpu_factor, "given by --cpu-factor"};
   auto planned = plan_replica(
       experiment_.deployment,
