@@ -55,10 +55,10 @@ std::string to_rfc3339(WallTime time) {
   const auto day = floor<std::chrono::days>(time);
   const std::chrono::year_month_day date{day};
   const std::chrono::hh_mm_ss clock{time - day};
-  std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", int{date.year()},
-                                 unsigned{date.month()}, unsigned{date.day()},
-                                 clock.hours().count(), clock.minutes().count(),
-                                 clock.seconds().count());
+  std::string text =
+      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", int{date.year()}, unsigned{date.month()},
+                  unsigned{date.day()}, clock.hours().count(), clock.minutes().count(),
+                  clock.seconds().count());
   if (const auto fraction = clock.subseconds().count(); fraction != 0) {
     if (fraction % 1'000'000 == 0) {
       text += fmt::format(".{:03}", fraction / 1'000'000);
@@ -118,8 +118,8 @@ Result<Nanoseconds> parse_duration(std::string_view text) {
   double total_ns = 0;
   while (!text.empty()) {
     double value = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value,
-                                             std::chars_format::fixed);
+    const auto [end, code] =
+        std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
     if (code != std::errc{} || std::signbit(value)) return bad();
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     double unit_ns = 0;

@@ -44,9 +44,13 @@ std::string hex_of(const EVP_MD* kind, std::string_view bytes) {
 
 }  // namespace
 
-std::string md5_hex(std::string_view bytes) { return hex_of(EVP_md5(), bytes); }
+std::string md5_hex(std::string_view bytes) {
+  return hex_of(EVP_md5(), bytes);
+}
 
-std::string sha256_hex(std::string_view bytes) { return hex_of(EVP_sha256(), bytes); }
+std::string sha256_hex(std::string_view bytes) {
+  return hex_of(EVP_sha256(), bytes);
+}
 
 Result<std::string> md5_hex_of_file(const std::string& path) {
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);

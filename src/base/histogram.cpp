@@ -39,9 +39,13 @@ void Histogram::merge(const Histogram& other) {
   sum_ += other.sum_;
 }
 
-void Histogram::clear() { *this = Histogram{}; }
+void Histogram::clear() {
+  *this = Histogram{};
+}
 
-double Histogram::mean() const { return count_ == 0 ? 0 : sum_ / static_cast<double>(count_); }
+double Histogram::mean() const {
+  return count_ == 0 ? 0 : sum_ / static_cast<double>(count_);
+}
 
 std::uint64_t Histogram::quantile(double quantile) const {
   if (count_ == 0) return 0;

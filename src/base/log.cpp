@@ -20,8 +20,14 @@ void Log::set_quiet(bool quiet) {
   sink_->logger.set_level(quiet ? spdlog::level::warn : spdlog::level::info);
 }
 
-void Log::write_info(std::string_view line) { sink_->logger.info(line); }
-void Log::write_warn(std::string_view line) { sink_->logger.warn(line); }
-void Log::write_error(std::string_view line) { sink_->logger.error(line); }
+void Log::write_info(std::string_view line) {
+  sink_->logger.info(line);
+}
+void Log::write_warn(std::string_view line) {
+  sink_->logger.warn(line);
+}
+void Log::write_error(std::string_view line) {
+  sink_->logger.error(line);
+}
 
 }  // namespace iris

@@ -17,9 +17,9 @@ namespace iris {
 // The exit status of every command; the README's table of codes is this enumeration.
 enum class ExitCode : int {
   kDone = 0,
-  kGate = 1,         // a gate said no: data, model or objective
-  kInput = 2,        // wrong use or bad input
-  kEnvironment = 3,  // the machine lacks something; the message says what and how to get it
+  kGate = 1,           // a gate said no: data, model or objective
+  kInput = 2,          // wrong use or bad input
+  kEnvironment = 3,    // the machine lacks something; the message says what and how to get it
   kInterrupted = 130,  // by Ctrl-C or SIGTERM, after tidying up (shells' 128 + SIGINT)
 };
 

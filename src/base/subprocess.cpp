@@ -174,15 +174,21 @@ Result<Process> Process::start(const ProcessOptions& options) {
     close_if_open(errors.read_end);
     return tl::unexpected(error);
   };
-  if (auto made = make_pipe()) report = *made;
-  else return fail(made.error());
+  if (auto made = make_pipe())
+    report = *made;
+  else
+    return fail(made.error());
   if (options.output == Output::kPipe) {
-    if (auto made = make_pipe()) output = *made;
-    else return fail(made.error());
+    if (auto made = make_pipe())
+      output = *made;
+    else
+      return fail(made.error());
   }
   if (options.errors == Output::kPipe) {
-    if (auto made = make_pipe()) errors = *made;
-    else return fail(made.error());
+    if (auto made = make_pipe())
+      errors = *made;
+    else
+      return fail(made.error());
   }
   if (options.output == Output::kDiscard || options.errors == Output::kDiscard) {
     discard = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -237,7 +243,9 @@ Result<Process> Process::start(const ProcessOptions& options) {
   return process;
 }
 
-Process::Process(Process&& other) noexcept { *this = std::move(other); }
+Process::Process(Process&& other) noexcept {
+  *this = std::move(other);
+}
 
 Process& Process::operator=(Process&& other) noexcept {
   if (this != &other) {
@@ -251,7 +259,9 @@ Process& Process::operator=(Process&& other) noexcept {
   return *this;
 }
 
-Process::~Process() { release(); }
+Process::~Process() {
+  release();
+}
 
 void Process::release() noexcept {
   if (pid_ > 0 && !status_) {
@@ -291,8 +301,7 @@ void Process::signal(int number) const {
 }
 
 Result<ProgramResult> run_program(const std::vector<std::string>& argv, Nanoseconds timeout) {
-  auto process =
-      Process::start({.argv = argv, .output = Output::kPipe, .errors = Output::kPipe});
+  auto process = Process::start({.argv = argv, .output = Output::kPipe, .errors = Output::kPipe});
   if (!process) return tl::unexpected(process.error());
   ProgramResult result;
   const SystemClock clock;

@@ -21,7 +21,7 @@ namespace iris {
 enum class Output { kInherit, kDiscard, kPipe };
 
 struct ProcessOptions {
-  std::vector<std::string> argv{};  // argv[0] is looked up in PATH
+  std::vector<std::string> argv{};                                 // argv[0] is looked up in PATH
   std::vector<std::pair<std::string, std::string>> environment{};  // added to the inherited one
   // Descriptors that the child gets as 3, 4, … with LISTEN_FDS and LISTEN_PID set, as systemd does
   // (sd_listen_fds(3)).

@@ -25,7 +25,7 @@ using Action = std::function<Result<ExitCode>(Context&)>;
 struct Command {
   const char* name;
   const char* summary;
-  const char* example;  // printed at the end of --help
+  const char* example;          // printed at the end of --help
   Action (*define)(CLI::App&);  // declares the flags and returns what to run
 };
 

@@ -25,9 +25,9 @@ TEST(Rfc3339, ReadsOffsetsAndFractions) {
 }
 
 TEST(Rfc3339, RefusesWhatIsNoTime) {
-  for (const char* text : {"", "2025-01-31", "2025-02-30T00:00:00Z", "2025-01-31T24:00:00Z",
-                           "2025-01-31T12:00:00", "2025-01-31T12:00:00.Z",
-                           "2025-01-31T12:00:00Zx", "2025-01-31T12:00:00.1234567890Z"}) {
+  for (const char* text :
+       {"", "2025-01-31", "2025-02-30T00:00:00Z", "2025-01-31T24:00:00Z", "2025-01-31T12:00:00",
+        "2025-01-31T12:00:00.Z", "2025-01-31T12:00:00Zx", "2025-01-31T12:00:00.1234567890Z"}) {
     EXPECT_FALSE(parse_rfc3339(text)) << text;
   }
 }
@@ -40,7 +40,8 @@ TEST(Duration, ReadsUnitsAndTheirSums) {
 }
 
 TEST(Duration, RefusesWhatIsNone) {
-  for (const char* text : {"", "5", "s", "-1s", "1x", "1s ", "1e400s", "999999999h", "nan", "infs"}) {
+  for (const char* text :
+       {"", "5", "s", "-1s", "1x", "1s ", "1e400s", "999999999h", "nan", "infs"}) {
     EXPECT_FALSE(parse_duration(text)) << text;
   }
 }
