@@ -69,7 +69,7 @@ bool remove_if_empty(const CgroupFiles& files, const std::string& folder) {
   const auto processes = files.read(folder + "/cgroup.procs");
   if (!processes || !processes->empty()) return false;
   for (const auto& child : files.list_folders(folder)) {
-    if (!remove_if_empty(files, folder + "/" + child)) return false;
+    if (!remove_if_empty(files, fmt::format("{}/{}", folder, child))) return false;
   }
   return files.remove_folder(folder).has_value();
 }
@@ -79,7 +79,8 @@ int remove_stale(const CgroupFiles& files, const std::string& base,
   int removed = 0;
   for (const auto& name : files.list_folders(base)) {
     const auto pid = pid_of(name);
-    if (pid && !is_alive(*pid) && remove_if_empty(files, base + "/" + name)) ++removed;
+    if (pid && !is_alive(*pid) && remove_if_empty(files, fmt::format("{}/{}", base, name)))
+      ++removed;
   }
   return removed;
 }
