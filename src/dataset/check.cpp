@@ -81,7 +81,8 @@ class Checker {
       }
       violate(
           ViolationKind::kHeader, name, [&] { return table_.header_place(i); },
-          [&] { return "the column " + in_quotes(name); }, "only columns of the schema");
+          [&] { return fmt::format("the column {}", in_quotes(name)); },
+          "only columns of the schema");
     }
     std::vector<std::string> order;  // the schema's columns that the table has, in their order
     for (const ColumnRule& rule : schema_.columns) {
@@ -174,7 +175,7 @@ class Checker {
       violate(
           ViolationKind::kMissingShare, rule.name, place,
           [&] { return percent(missing) + " of the cells empty"; },
-          "at most " + percent(rule.max_missing_share));
+          fmt::format("at most {}", percent(rule.max_missing_share)));
     }
     if (rule.min_class_share <= 0) return;
     auto labels = summary.labels;
@@ -192,7 +193,7 @@ class Checker {
       violate(
           ViolationKind::kClassShare, rule.name, place,
           [&, text = label] { return fmt::format("{} in {} of the rows", text, percent(share)); },
-          "at least " + percent(rule.min_class_share));
+          fmt::format("at least {}", percent(rule.min_class_share)));
     }
   }
 

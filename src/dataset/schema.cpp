@@ -19,7 +19,7 @@ std::vector<std::string> read_labels(YamlReader& yaml, const YAML::Node& node) {
   yaml.each_item(node, [&](const YAML::Node& item) {
     std::string label = yaml.text(item);
     if (std::find(labels.begin(), labels.end(), label) != labels.end()) {
-      yaml.fail(item, "the label " + in_quotes(label) + " again", "each label once");
+      yaml.fail(item, fmt::format("the label {} again", in_quotes(label)), "each label once");
     }
     labels.push_back(std::move(label));
   });

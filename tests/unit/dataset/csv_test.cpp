@@ -43,8 +43,7 @@ TEST(Csv, LineEndsByteOrderMarkAndLastLineMakeNoDifference) {
   const Rows expected{{"1", "x"}, {"2", ""}};
   for (const std::string text :
        {"a,b\n1,x\n2,\n", "a,b\n1,x\n2,", "a,b\r\n1,x\r\n2,\r\n", "a,b\r\n1,x\n2,\r\n",
-        "\xef\xbb\xbf"
-        "a,b\n1,x\n2,\n",
+        "\xef\xbb\xbf\x61,b\n1,x\n2,\n",  // \x61 is a
         "a,b\n\n1,x\n\n\n2,\n\r\n", "a,b\n\"1\",\"x\"\n2,\"\""}) {
     const auto table = parse_csv(text, "data.csv");
     ASSERT_TRUE(table) << table.error().message;
