@@ -23,7 +23,7 @@ using dataset::ColumnType;
 // In text form; --json lists up to CheckReport::kKeptPerKind.
 constexpr std::size_t kShownPerKind = 20;
 
-struct Options {
+struct CheckOptions {
   std::string data;
   std::string schema = "data/schema.yaml";
   bool json = false;
@@ -47,7 +47,7 @@ std::string describe_labels(const ColumnSummary& column, std::size_t rows) {
   return text.empty() ? "no labels" : text;
 }
 
-void print_summary(const Options& options, const CheckReport& report) {
+void print_check_summary(const CheckOptions& options, const CheckReport& report) {
   fmt::print("{}: {}, {}\n\n", options.data, plural(report.rows, "row"),
              plural(report.columns.size(), "column"));
   std::size_t width = 6;
@@ -73,7 +73,7 @@ void print_summary(const Options& options, const CheckReport& report) {
   }
 }
 
-void print_violations(const Options& options, const CheckReport& report) {
+void print_violations(const CheckOptions& options, const CheckReport& report) {
   std::array<std::size_t, dataset::kViolationKinds> shown{};
   for (const auto& violation : report.violations) {
     if (shown[static_cast<std::size_t>(violation.kind)]++ >= kShownPerKind) continue;
@@ -108,7 +108,7 @@ nlohmann::ordered_json to_json(const ColumnSummary& column) {
   return json;
 }
 
-void print_json(const Options& options, const CheckReport& report) {
+void print_check_json(const CheckOptions& options, const CheckReport& report) {
   nlohmann::ordered_json json{{"data", options.data},
                               {"schema", options.schema},
                               {"ok", report.violation_count() == 0},
@@ -134,16 +134,16 @@ void print_json(const Options& options, const CheckReport& report) {
   fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
-Result<ExitCode> run(const Options& options) {
+Result<ExitCode> run_check(const CheckOptions& options) {
   const auto schema = dataset::read_schema(options.schema);
   if (!schema) return tl::unexpected(schema.error());
   const auto table = dataset::read_csv(options.data);
   if (!table) return tl::unexpected(table.error());
   const CheckReport report = dataset::check(*table, *schema);
   if (options.json) {
-    print_json(options, report);
+    print_check_json(options, report);
   } else {
-    print_summary(options, report);
+    print_check_summary(options, report);
     print_violations(options, report);
   }
   return report.violation_count() == 0 ? ExitCode::kDone : ExitCode::kGate;
@@ -155,11 +155,11 @@ Command check_command() {
   return {
       "check", "Hold a CSV file against its schema; exit 1 when it violates it",
       "iris check data/data.csv --schema data/schema.yaml", [](CLI::App& app) -> Action {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<CheckOptions>();
         app.add_option("DATA", options->data, "CSV file with a header")->required();
         app.add_option("--schema", options->schema, "What the file must be")->capture_default_str();
         app.add_flag("--json", options->json, "Print one JSON object instead of text");
-        return [options](Context&) { return run(*options); };
+        return [options](Context&) { return run_check(*options); };
       }};
 }
 

@@ -21,7 +21,7 @@
 namespace iris::cli {
 namespace {
 
-struct Options {
+struct EvaluateOptions {
   std::string params = "params.yaml";
   std::string data;
   std::string model = "models/model.onnx";
@@ -134,7 +134,7 @@ Result<void> measure(const dataset::Table& table, const train::Params& params,
 }
 
 // A baseline that was asked for must be there; one that params.yaml names may be missing.
-Result<void> read_baseline(const Options& options, const train::Params& params,
+Result<void> read_baseline(const EvaluateOptions& options, const train::Params& params,
                            train::Findings& findings) {
   const bool demanded = !options.baseline.empty();
   findings.baseline_path = demanded ? options.baseline : params.evaluate.baseline;
@@ -148,7 +148,7 @@ Result<void> read_baseline(const Options& options, const train::Params& params,
   return {};
 }
 
-Result<train::Findings> find(const Options& options, const train::Params& params) {
+Result<train::Findings> find(const EvaluateOptions& options, const train::Params& params) {
   train::Findings findings;
   findings.model_path = options.model;
   findings.data_path = options.data.empty() ? params.data.path : options.data;
@@ -181,7 +181,7 @@ Result<train::Findings> find(const Options& options, const train::Params& params
   return findings;
 }
 
-Result<ExitCode> run(const Options& options, Context& context) {
+Result<ExitCode> run_evaluate(const EvaluateOptions& options, Context& context) {
   const auto params = train::read_params(options.params);
   if (!params) return tl::unexpected(params.error());
   auto findings = find(options, *params);
@@ -205,7 +205,7 @@ Command evaluate_command() {
   return {"evaluate", "Hold a model against its gates; exit 1 when one says no",
           "iris evaluate --model models/model.onnx --baseline main-metrics.json --report report.md",
           [](CLI::App& app) -> Action {
-            auto options = std::make_shared<Options>();
+            auto options = std::make_shared<EvaluateOptions>();
             app.add_option("--params", options->params, "Split, penalty and gates")
                 ->capture_default_str();
             app.add_option("--data", options->data,
@@ -216,7 +216,7 @@ Command evaluate_command() {
             app.add_option("--report", options->report, "Markdown file to write")
                 ->capture_default_str();
             app.add_flag("--json", options->json, "Print one JSON object instead of text");
-            return [options](Context& context) { return run(*options, context); };
+            return [options](Context& context) { return run_evaluate(*options, context); };
           }};
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct InspectOptions {
   std::string model;
   bool json = false;
 };
@@ -68,7 +68,7 @@ Json metadata_value(const std::string& text) {
   return parsed.is_structured() ? parsed : Json(text);
 }
 
-void print_json(const Inspection& found) {
+void print_inspect_json(const Inspection& found) {
   const auto& signature = found.model.signature;
   Json json = {{"path", found.path},
                {"bytes", found.bytes},
@@ -108,10 +108,10 @@ void print_text(const Inspection& found) {
   }
 }
 
-Result<ExitCode> run(const Options& options) {
+Result<ExitCode> run_inspect(const InspectOptions& options) {
   const auto found = inspect(options.model);
   if (!found) return tl::unexpected(found.error());
-  options.json ? print_json(*found) : print_text(*found);
+  options.json ? print_inspect_json(*found) : print_text(*found);
   return ExitCode::kDone;
 }
 
@@ -120,10 +120,10 @@ Result<ExitCode> run(const Options& options) {
 Command inspect_command() {
   return {"inspect", "Show a model's signature, operators, size and training figures",
           "iris inspect models/model.onnx", [](CLI::App& app) -> Action {
-            auto options = std::make_shared<Options>();
+            auto options = std::make_shared<InspectOptions>();
             app.add_option("MODEL", options->model, "ONNX file")->required();
             app.add_flag("--json", options->json, "Print one JSON object instead of text");
-            return [options](Context&) { return run(*options); };
+            return [options](Context&) { return run_inspect(*options); };
           }};
 }
 

@@ -17,7 +17,7 @@
 namespace iris::cli {
 namespace {
 
-struct Options {
+struct PredictOptions {
   std::string model;
   std::string input;
   std::string output;
@@ -69,7 +69,7 @@ std::string to_csv(const dataset::Table& table, const engine::Engine& engine,
   return out;
 }
 
-Result<ExitCode> run(const Options& options, Context& context) {
+Result<ExitCode> run_predict(const PredictOptions& options, Context& context) {
   const auto model = format::load_model(options.model);
   if (!model) return tl::unexpected(model.error());
   const auto engine = engine::Engine::compile(*model);
@@ -107,13 +107,13 @@ Command predict_command() {
   return {"predict", "Add a model's predictions and probabilities to the rows of a CSV file",
           "iris predict --model models/model.onnx --input rows.csv --output answers.csv",
           [](CLI::App& app) -> Action {
-            auto options = std::make_shared<Options>();
+            auto options = std::make_shared<PredictOptions>();
             app.add_option("--model", options->model, "ONNX file")->required();
             app.add_option("--input", options->input,
                            "CSV file whose header names the model's features, in any order")
                 ->required();
             app.add_option("--output", options->output, "CSV file to write [standard output]");
-            return [options](Context& context) { return run(*options, context); };
+            return [options](Context& context) { return run_predict(*options, context); };
           }};
 }
 

@@ -20,7 +20,7 @@ namespace {
 using dataset::DvcOut;
 using dataset::PullResult;
 
-struct Options {
+struct PullOptions {
   std::vector<std::string> targets;
   bool json = false;
 };
@@ -80,7 +80,7 @@ Result<std::vector<DvcOut>> chosen_outs(const dataset::DvcRepository& repository
   return chosen;
 }
 
-Result<ExitCode> run(const Options& options, Log& log) {
+Result<ExitCode> run_pull(const PullOptions& options, Log& log) {
   const auto repository = dataset::open_dvc_repository(".");
   if (!repository) return tl::unexpected(repository.error());
   const auto outs = chosen_outs(*repository, options.targets);
@@ -125,11 +125,11 @@ Command pull_command() {
           "replaced; what it held stays in DVC's cache. Exit status: 2 when an object is missing\n"
           "or broken, 3 when the remote cannot be reached or the disk not written.",
           [](CLI::App& app) -> Action {
-            auto options = std::make_shared<Options>();
+            auto options = std::make_shared<PullOptions>();
             app.add_option("TARGET", options->targets,
                            "A .dvc file, dvc.lock, an output, or a folder above outputs");
             app.add_flag("--json", options->json, "Print one JSON object instead of text");
-            return [options](Context& context) { return run(*options, context.log); };
+            return [options](Context& context) { return run_pull(*options, context.log); };
           }};
 }
 

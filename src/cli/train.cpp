@@ -19,7 +19,7 @@
 namespace iris::cli {
 namespace {
 
-struct Options {
+struct TrainOptions {
   std::string params = "params.yaml";
   std::string data;
   std::string model = "models/model.onnx";
@@ -65,8 +65,8 @@ Result<void> write_model(const std::string& path, const model::Model& model) {
   return write_file(path, *bytes);
 }
 
-void print_summary(const Options& options, const train::Fit& fit,
-                   const train::TrainingRecord& record) {
+void print_train_summary(const TrainOptions& options, const train::Fit& fit,
+                         const train::TrainingRecord& record) {
   const auto& metrics = record.metrics;
   fmt::print("trained on {} rows, tested on {}\n", record.train_rows, record.test_rows);
   fmt::print("fit       {} after {} iterations and {} Newton steps (gradient norm {:.1e})\n",
@@ -79,7 +79,7 @@ void print_summary(const Options& options, const train::Fit& fit,
   fmt::print("wrote     {}, {}\n", options.model, options.metrics);
 }
 
-Result<ExitCode> run(const Options& options, Context& context) {
+Result<ExitCode> run_train(const TrainOptions& options, Context& context) {
   const auto params = train::read_params(options.params);
   if (!params) return tl::unexpected(params.error());
   const auto data = read_data(options.data.empty() ? params->data.path : options.data);
@@ -123,7 +123,7 @@ Result<ExitCode> run(const Options& options, Context& context) {
   if (options.json) {
     fmt::print("{}", metrics);
   } else {
-    print_summary(options, *fit, record);
+    print_train_summary(options, *fit, record);
   }
   return ExitCode::kDone;
 }
@@ -135,7 +135,7 @@ Command train_command() {
       "train", "Fit a classifier to a table and write it as ONNX, with its figures",
       "iris train --params params.yaml --data data/data.csv --model models/model.onnx",
       [](CLI::App& app) -> Action {
-        auto options = std::make_shared<Options>();
+        auto options = std::make_shared<TrainOptions>();
         app.add_option("--params", options->params, "Split, penalty and gates")
             ->capture_default_str();
         app.add_option("--data", options->data,
@@ -143,7 +143,7 @@ Command train_command() {
         app.add_option("--model", options->model, "ONNX file to write")->capture_default_str();
         app.add_option("--metrics", options->metrics, "JSON file to write")->capture_default_str();
         app.add_flag("--json", options->json, "Print the metrics as JSON instead of text");
-        return [options](Context& context) { return run(*options, context); };
+        return [options](Context& context) { return run_train(*options, context); };
       }};
 }
 

@@ -9,16 +9,16 @@ namespace {
 
 using std::chrono::seconds;
 
-struct Unit {
+struct Multiple {
   std::string_view suffix;
   std::int64_t factor;
 };
-constexpr std::array<Unit, 4> kCounts = {
+constexpr std::array<Multiple, 4> kCounts = {
     {{"", 1}, {"k", 1'000}, {"M", 1'000'000}, {"G", 1'000'000'000}}};
-constexpr std::array<Unit, 4> kTimes = {{{"", 1}, {"s", 1}, {"m", 60}, {"h", 3'600}}};
+constexpr std::array<Multiple, 4> kDurations = {{{"", 1}, {"s", 1}, {"m", 60}, {"h", 3'600}}};
 
 Result<std::int64_t> read_scaled(std::string_view flag, std::string_view text,
-                                 std::span<const Unit> units, std::int64_t most) {
+                                 std::span<const Multiple> units, std::int64_t most) {
   std::int64_t number = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
   const std::string_view suffix(end, static_cast<std::size_t>(text.data() + text.size() - end));
@@ -67,10 +67,10 @@ Result<void> set(WrkOptions& options, const Flag& flag, const std::string& value
       if ((read = number(std::span(kCounts), 1'024))) options.threads = *read;
       break;
     case 'd':
-      if ((read = number(std::span(kTimes), kMostSeconds))) options.duration = seconds(*read);
+      if ((read = number(std::span(kDurations), kMostSeconds))) options.duration = seconds(*read);
       break;
     case 'T':
-      if ((read = number(std::span(kTimes), kMostSeconds))) options.timeout = seconds(*read);
+      if ((read = number(std::span(kDurations), kMostSeconds))) options.timeout = seconds(*read);
       break;
     case 's':
       options.script = value;

@@ -13,8 +13,6 @@ namespace {
 constexpr double kThrottled = 0.5;
 // A CPU counts as used up from here on; the rest is the kernel's accounting.
 constexpr double kSaturated = 0.95;
-// The busiest replica may get this much more than the mean.
-constexpr double kEven = 1.25;
 // Connections not held by any replica, of those that the generator keeps open.
 constexpr double kWaiting = 0.2;
 // Scaling that takes this part of the load is part of the result.

@@ -16,6 +16,9 @@
 
 namespace iris::report {
 
+// The busiest replica may get this much more than the mean.
+inline constexpr double kEven = 1.25;
+
 enum class Bottleneck {
   kMemoryLimit,
   kLoadGenerator,

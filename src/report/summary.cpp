@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "report/bottleneck.hpp"
 #include "report/comparison.hpp"
 #include "report/evidence.hpp"
 #include "report/notes.hpp"
@@ -12,8 +13,6 @@
 
 namespace iris::report {
 namespace {
-
-constexpr double kEven = 1.25;
 
 const Span* measured_span(const Scenario& scenario) {
   if (!scenario.end) return nullptr;

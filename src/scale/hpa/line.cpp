@@ -27,8 +27,8 @@ std::string error_line(std::string_view message) {
 
 Nanoseconds seconds_or(const Node& node, Nanoseconds otherwise) {
   constexpr double kYear = 31'536'000;
-  const double seconds = node.number_or(to_seconds(otherwise), 0, kYear);
-  return Nanoseconds(std::llround(seconds * 1e9));
+  const double value_s = node.number_or(to_seconds(otherwise), 0, kYear);
+  return Nanoseconds(std::llround(value_s * 1e9));
 }
 
 ControllerConfig read_controller(const Node& node) {
