@@ -204,8 +204,11 @@ TEST_F(ServerTest, EndsAConnectionWhoseClientDoesNotRead) {
   send(client, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n" + kGet);
   ASSERT_TRUE(run_until([&] { return counters_.in_flight.value() == 1; }));
   EXPECT_EQ(counters_.requests.value(), 1U) << "it must not read on meanwhile";
-  clock_.advance(11s);
-  EXPECT_TRUE(run_until([&] { return server_->connections() == 0; }));
+  // The kernel may still take a last part of the answer, which moves the deadline.
+  EXPECT_TRUE(run_until([&] {
+    clock_.advance(1s);
+    return server_->connections() == 0;
+  }));
   EXPECT_EQ(closed(CloseReason::kError), 1U);
 }
 
