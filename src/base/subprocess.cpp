@@ -49,6 +49,7 @@ struct ChildPlan {
   std::size_t listen_pid_at = 0;  // index in environment of LISTEN_PID, if there are listen_fds
   std::vector<int> listen_fds;    // duplicated above the range that they will be moved to
   std::vector<const char*> join;
+  int input = -1;
   int output = -1;
   int errors = -1;
   int report = -1;
@@ -88,6 +89,7 @@ void append_number(char* text, long value) {
     if (fd < 0 || ::write(fd, "0", 1) != 1) report_and_exit(plan);
     ::close(fd);
   }
+  if (plan.input >= 0 && ::dup2(plan.input, STDIN_FILENO) < 0) report_and_exit(plan);
   if (plan.output >= 0 && ::dup2(plan.output, STDOUT_FILENO) < 0) report_and_exit(plan);
   if (plan.errors >= 0 && ::dup2(plan.errors, STDERR_FILENO) < 0) report_and_exit(plan);
   int target = kFirstListenFd;
@@ -194,6 +196,7 @@ Result<Process> Process::start(const ProcessOptions& options) {
     discard = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   }
   plan.report = report.write_end;
+  plan.input = options.input;
   plan.output = options.output == Output::kDiscard ? discard : output.write_end;
   plan.errors = options.errors == Output::kDiscard ? discard : errors.write_end;
   const int above = kFirstListenFd + static_cast<int>(options.listen_fds.size());

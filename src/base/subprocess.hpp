@@ -28,6 +28,7 @@ struct ProcessOptions {
   std::vector<int> listen_fds{};
   // Files that the child writes its own process id to before it executes (cgroup.procs).
   std::vector<std::string> join{};
+  int input = -1;                    // becomes its standard input; -1: the parent's
   Output output = Output::kInherit;  // kPipe: standard output
   Output errors = Output::kInherit;  // kPipe: standard error
   bool own_process_group = false;    // a Ctrl-C on the terminal then reaches the parent alone

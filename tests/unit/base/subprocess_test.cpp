@@ -32,6 +32,20 @@ TEST(RunProgram, EndsWhatOverstaysItsTime) {
   EXPECT_EQ(run.error().message, "'sleep' did not end within 0.1 s");
 }
 
+TEST(Process, ReadsItsInputFromADescriptor) {
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
+  auto process =
+      Process::start({.argv = {"sh", "-c", "read word; test \"$word\" = given"}, .input = pipe[0]});
+  ASSERT_TRUE(process);
+  ASSERT_EQ(::write(pipe[1], "given\n", 6), 6);
+  const auto status = process->wait(10s);
+  ASSERT_TRUE(status);
+  EXPECT_TRUE(status->ok()) << status->describe();
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+}
+
 TEST(Process, SaysWhichSignalEndedIt) {
   auto process = Process::start({.argv = {"sleep", "100"}});
   ASSERT_TRUE(process);
