@@ -93,8 +93,8 @@ Record scale_event_fields(int from, int to, const std::string& message) {
       {"kind", "scale"}, {"from", from}, {"to", to}, {"replica", nullptr}, {"message", message}};
 }
 
-Record sample_fields(const Sample& before, const Sample& now, const load::ProbeCounts& probe,
-                     std::size_t cores) {
+Record sample_fields(const Sample& before, const Sample& now,
+                     const std::optional<load::ProbeCounts>& probe, std::size_t cores) {
   const auto span = between(before, now);
   const double interval_s = now.t - before.t;
   Record fields = {{"interval_s", rounded(interval_s, 3)},
@@ -103,7 +103,7 @@ Record sample_fields(const Sample& before, const Sample& now, const load::ProbeC
                    {"offered_per_s", whole(span.received_per_s)},
                    {"completed_per_s", whole(span.answered_per_s)}};
   // What the replicas refused, and what the probe got no answer to.
-  const auto unanswered = static_cast<double>(probe.failed - probe.rejected);
+  const auto unanswered = probe ? static_cast<double>(probe->failed - probe->rejected) : 0;
   fields["errors_per_s"] = whole(span.errors_per_s + unanswered / interval_s);
   fields["probe"] = probe_fields(probe);
   fields["replicas"] = Record::array();
@@ -111,13 +111,23 @@ Record sample_fields(const Sample& before, const Sample& now, const load::ProbeC
     fields["replicas"].push_back(replica_fields(replica, find(span, replica.name)));
   }
   fields["generator"] = {{"cpu_milli", or_null(rounded(span.generator_cpu_milli, 0))}};
-  fields["host"] = {{"cpu_milli", or_null(rounded(span.host_cpu_milli, 0))}, {"cores", cores}};
+  fields["host"] = {{"cpu_milli", or_null(rounded(span.host_cpu_milli, 0))},
+                    {"cores", cores > 0 ? Record(cores) : Record()}};
   return fields;
 }
 
-Record probe_fields(const load::ProbeCounts& counts) {
-  Record fields = {{"sent", counts.sent}, {"answered", counts.answered}, {"failed", counts.failed}};
-  const auto& latency = counts.latency_us;
+Record probe_fields(const std::optional<load::ProbeCounts>& counts) {
+  if (!counts) {
+    Record fields;
+    for (const char* name :
+         {"sent", "answered", "failed", "p50_us", "p90_us", "p99_us", "max_us"}) {
+      fields[name] = nullptr;
+    }
+    return fields;
+  }
+  Record fields = {
+      {"sent", counts->sent}, {"answered", counts->answered}, {"failed", counts->failed}};
+  const auto& latency = counts->latency_us;
   const auto figure = [&](std::uint64_t value) {
     return latency.count() == 0 ? Record(nullptr) : Record(value);
   };

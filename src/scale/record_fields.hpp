@@ -16,10 +16,11 @@ namespace iris::scale {
 Record tick_fields(const Tick& tick);
 Record event_fields(const char* kind, const std::string& replica, const std::string& message);
 Record scale_event_fields(int from, int to, const std::string& message);
-// `before` is the sample before this one.
-Record sample_fields(const Sample& before, const Sample& now, const load::ProbeCounts& probe,
-                     std::size_t cores);
-Record probe_fields(const load::ProbeCounts& counts);
+// `before` is the sample before this one. Without a probe, or a machine to count `cores` of, their
+// figures are null.
+Record sample_fields(const Sample& before, const Sample& now,
+                     const std::optional<load::ProbeCounts>& probe, std::size_t cores);
+Record probe_fields(const std::optional<load::ProbeCounts>& counts);
 Record wrk_fields(const load::WrkReport& report);
 Record reconciliation_fields(const Reconciliation& reconciliation);
 Record steady_fields(const Span& span);

@@ -7,12 +7,11 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 
-#include "base/digest.hpp"
-#include "base/file.hpp"
-#include "base/subprocess.hpp"
 #include "http/listen.hpp"
 #include "load/wrk.hpp"
+#include "scale/experiment_run.hpp"
 #include "scale/local/load_plan.hpp"
+#include "scale/record_fields.hpp"
 
 namespace iris::scale::local {
 namespace {
@@ -31,20 +30,6 @@ std::int32_t most_replicas(const Experiment& experiment) {
   return most;
 }
 
-Result<std::vector<const Scenario*>> choose_scenarios(const Experiment& experiment,
-                                                      const std::string& only) {
-  std::vector<const Scenario*> chosen;
-  std::string names;
-  for (const auto& scenario : experiment.scenarios) {
-    if (only.empty() || scenario.name == only) chosen.push_back(&scenario);
-    names += (names.empty() ? "" : ", ") + scenario.name;
-  }
-  if (chosen.empty()) {
-    return input_error("--only: '{}' is no scenario; they are {}", only, names);
-  }
-  return chosen;
-}
-
 // Every load can be read, and its connections fit the limit on descriptors.
 Result<void> check_loads(const Experiment& experiment,
                          const std::vector<const Scenario*>& scenarios, std::size_t descriptors) {
@@ -60,22 +45,6 @@ Result<void> check_loads(const Experiment& experiment,
     }
   }
   return {};
-}
-
-Record manifest_fields(const Experiment& experiment) {
-  Record list = Record::array();
-  for (const auto& path : experiment.manifest_paths()) {
-    const auto text = read_file(path, limits::kConfigBytes);
-    list.push_back({{"path", path}, {"sha256", text ? Record(sha256_hex(*text)) : Record()}});
-  }
-  return list;
-}
-
-// Of the checkout that the run starts in; none outside of one.
-std::optional<std::string> commit() {
-  const auto ran = run_program({"git", "rev-parse", "--short", "HEAD"}, std::chrono::seconds(5));
-  if (!ran || !ran->status.ok()) return std::nullopt;
-  return ran->output.substr(0, ran->output.find('\n'));
 }
 
 class Run {
@@ -123,13 +92,7 @@ Result<RunSummary> Run::run() {
   record_start();
   const auto done = run_scenarios();
   summary_.interrupted = interrupted_;
-  const char* status = !done               ? "failed"
-                       : interrupted_      ? "interrupted"
-                       : summary_.passed() ? "ok"
-                                           : "failed";
-  records_->append(
-      "run_end", {{"finished", to_rfc3339(std::chrono::floor<std::chrono::seconds>(clock_.wall()))},
-                  {"status", status}});
+  records_->append("run_end", run_end_fields(done ? summary_.status() : "failed", clock_));
   const auto closed = records_->close();
   if (!done) return tl::unexpected(done.error());
   if (!closed) return tl::unexpected(closed.error());
@@ -210,29 +173,25 @@ void Run::record_start() {
   log_.info("CPU factor {}: request {}m → {}m, limit {}m → {}m ({})", factor_.value,
             plan_.cpu_request_milli, limits.cpu_request_milli, plan_.cpu_limit_milli,
             limits.cpu_limit_milli, factor_.reason);
-  const auto started = std::chrono::floor<std::chrono::seconds>(clock_.wall());
-  records_->append(
-      "run", {{"experiment", experiment_.name},
-              {"title", experiment_.title},
-              {"started", to_rfc3339(started)},
-              {"program", {{"version", options_.version}, {"commit", or_null(commit())}}},
-              {"target", "local"},
-              {"time_scale", experiment_.time_scale},
-              {"cpu_factor", factor_.value},
-              {"cpu_factor_reason", factor_.reason},
-              {"limits", options_.limits},
-              {"wrk_version", wrk_version_},
-              {"machine",
-               {{"cpu_model", machine_.cpu_model},
-                {"cores", machine_.cores},
-                {"memory_bytes", machine_.memory_bytes},
-                {"kernel", machine_.kernel},
-                {"os", machine_.os},
-                {"cgroup", groups_ ? Record(fmt::format("v{}", groups_->version())) : Record()},
-                {"somaxconn", machine_.somaxconn},
-                {"port_range", {machine_.port_low, machine_.port_high}},
-                {"nofile", descriptors_}}},
-              {"manifests", manifest_fields(experiment_)}});
+  auto fields = run_fields(experiment_, experiment_.manifest_paths(), options_.version, clock_);
+  fields.update(
+      Record{{"target", "local"},
+             {"time_scale", experiment_.time_scale},
+             {"cpu_factor", factor_.value},
+             {"cpu_factor_reason", factor_.reason},
+             {"limits", options_.limits},
+             {"wrk_version", wrk_version_},
+             {"machine",
+              {{"cpu_model", machine_.cpu_model},
+               {"cores", machine_.cores},
+               {"memory_bytes", machine_.memory_bytes},
+               {"kernel", machine_.kernel},
+               {"os", machine_.os},
+               {"cgroup", groups_ ? Record(fmt::format("v{}", groups_->version())) : Record()},
+               {"somaxconn", machine_.somaxconn},
+               {"port_range", {machine_.port_low, machine_.port_high}},
+               {"nofile", descriptors_}}}});
+  records_->append("run", fields);
 }
 
 Result<void> Run::run_scenarios() {
@@ -248,11 +207,6 @@ Result<void> Run::run_scenarios() {
 }
 
 }  // namespace
-
-bool RunSummary::passed() const {
-  return !interrupted && std::all_of(scenarios.begin(), scenarios.end(),
-                                     [](const auto& scenario) { return scenario.passed(); });
-}
 
 Result<RunSummary> run_experiment(const Experiment& experiment, const RunOptions& options,
                                   const Clock& clock, Log& log) {

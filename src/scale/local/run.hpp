@@ -4,12 +4,12 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "scale/local/scenario_run.hpp"
+#include "scale/outcome.hpp"
 
 namespace iris::scale::local {
 
@@ -20,14 +20,6 @@ struct RunOptions {
   std::string only;     // a scenario's name; empty: all
   bool limits = true;
   std::optional<double> cpu_factor;
-};
-
-struct RunSummary {
-  std::string records_path;
-  std::vector<ScenarioOutcome> scenarios;
-  bool interrupted = false;  // by SIGINT or SIGTERM
-
-  bool passed() const;
 };
 
 // The experiment's time scale and duration are those in effect (flags have been applied).
