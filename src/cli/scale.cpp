@@ -1,12 +1,14 @@
-// iris scale: an experiment on this machine, from its manifests to its records.
+// iris scale: an experiment on this machine or on a cluster, from its manifests to its records.
 #include <fmt/format.h>
 
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 
 #include "cli/commands.hpp"
+#include "scale/cluster/run.hpp"
 #include "scale/experiment.hpp"
 #include "scale/local/run.hpp"
 
@@ -23,6 +25,8 @@ struct ScaleFlags {
   std::optional<double> cpu_factor;
   std::string only;
   std::string serve_program;
+  scale::cluster::ClusterOptions cluster;
+  bool check_only = false;
 };
 
 // The measured figures, a row per scenario.
@@ -82,13 +86,27 @@ Result<void> apply(const ScaleFlags& flags, scale::Experiment& experiment) {
   return {};
 }
 
-Result<ExitCode> scale_here(const ScaleFlags& flags, Context& context) {
-  if (flags.target != "local") {
-    return input_error("--target: '{}' does not exist yet; there is 'local'", flags.target);
+// Eight digits that no other run has.
+std::string random_id() {
+  std::random_device source;
+  return fmt::format("{:08x}", source());
+}
+
+Result<ExitCode> scale_on_cluster(const ScaleFlags& flags, const scale::Experiment& experiment,
+                                  Context& context) {
+  if (!flags.check_only) {
+    return input_error("--target kubernetes: expected --check-only; more is not there yet");
   }
-  auto experiment = scale::load_experiment(flags.experiment);
-  if (!experiment) return tl::unexpected(experiment.error());
-  if (auto applied = apply(flags, *experiment); !applied) return tl::unexpected(applied.error());
+  auto options = flags.cluster;
+  options.run_id = random_id();
+  const auto facts = scale::cluster::check_cluster(experiment, options, context.log);
+  if (!facts) return tl::unexpected(facts.error());
+  context.log.info("the cluster has what the run needs; nothing was changed");
+  return ExitCode::kDone;
+}
+
+Result<ExitCode> scale_here(const ScaleFlags& flags, const scale::Experiment& experiment,
+                            Context& context) {
   scale::local::RunOptions options;
   options.serve_program = flags.serve_program.empty()
                               ? std::filesystem::read_symlink("/proc/self/exe").string()
@@ -99,7 +117,7 @@ Result<ExitCode> scale_here(const ScaleFlags& flags, Context& context) {
   options.limits = !flags.no_limits;
   options.cpu_factor = flags.cpu_factor;
   const auto summary =
-      scale::local::run_experiment(*experiment, options, context.clock, context.log);
+      scale::local::run_experiment(experiment, options, context.clock, context.log);
   if (!summary) return tl::unexpected(summary.error());
   print_table(*summary);
   print_failures(*summary, context.log);
@@ -109,15 +127,57 @@ Result<ExitCode> scale_here(const ScaleFlags& flags, Context& context) {
   return summary->passed() ? ExitCode::kDone : ExitCode::kGate;
 }
 
+// Flags that mean nothing on the target are mistakes.
+Result<void> check_flags(const CLI::App& app, const ScaleFlags& flags) {
+  const bool local = flags.target == "local";
+  for (const char* name : {"--time-scale", "--no-limits", "--cpu-factor", "--serve-program"}) {
+    if (!local && app.count(name) > 0) {
+      return input_error("{}: only for --target local; a cluster has its own pace and limits",
+                         name);
+    }
+  }
+  for (const char* name : {"--namespace", "--image", "--load-image", "--check-only"}) {
+    if (local && app.count(name) > 0) return input_error("{}: only for --target kubernetes", name);
+  }
+  return {};
+}
+
+Result<ExitCode> run_scale(const CLI::App& app, const ScaleFlags& flags, Context& context) {
+  if (auto checked = check_flags(app, flags); !checked) return tl::unexpected(checked.error());
+  auto experiment = scale::load_experiment(flags.experiment);
+  if (!experiment) return tl::unexpected(experiment.error());
+  if (auto applied = apply(flags, *experiment); !applied) return tl::unexpected(applied.error());
+  return flags.target == "local" ? scale_here(flags, *experiment, context)
+                                 : scale_on_cluster(flags, *experiment, context);
+}
+
+void define_cluster_flags(CLI::App& app, ScaleFlags& flags) {
+  auto& cluster = flags.cluster;
+  app.add_option(
+      "--namespace", cluster.namespace_name,
+      "On a cluster: where the run takes place (default: a namespace of its own, which is "
+      "deleted afterwards)");
+  app.add_option("--image", cluster.image,
+                 "On a cluster: the image of the Deployment (default: as its manifest says)");
+  app.add_option("--load-image", cluster.load_image,
+                 "On a cluster: the image of the load Jobs (default: as their manifests say)");
+  app.add_flag("--check-only", flags.check_only,
+               "On a cluster: only find out what it lacks, and change nothing");
+}
+
 }  // namespace
 
 Command scale_command() {
-  return {"scale", "Run an autoscaling experiment on this machine",
-          "iris scale experiments/scaling.yaml --duration 20s --out results",
+  return {"scale", "Run an autoscaling experiment on this machine or on a cluster",
+          "iris scale experiments/scaling.yaml --duration 20s --out results\n"
+          "  iris scale experiments/scaling.yaml --target kubernetes --check-only",
           [](CLI::App& app) -> Action {
             auto flags = std::make_shared<ScaleFlags>();
             app.add_option("experiment", flags->experiment, "The experiment, YAML")->required();
-            app.add_option("--target", flags->target, "Where replicas run: local")
+            app.add_option("--target", flags->target,
+                           "Where replicas run: local, or kubernetes for the cluster of kubectl's "
+                           "current context")
+                ->check(CLI::IsMember({"local", "kubernetes"}))
                 ->capture_default_str();
             app.add_option("--time-scale", flags->time_scale,
                            "How many times faster controllers run than in Kubernetes (default: as "
@@ -136,7 +196,8 @@ Command scale_command() {
             app.add_option("--only", flags->only, "Run one scenario of this name");
             app.add_option("--serve-program", flags->serve_program,
                            "The program that replicas run (default: this one)");
-            return [flags](Context& context) { return scale_here(*flags, context); };
+            define_cluster_flags(app, *flags);
+            return [flags, &app](Context& context) { return run_scale(app, *flags, context); };
           }};
 }
 

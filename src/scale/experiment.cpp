@@ -16,6 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kScenarios = 100;
+constexpr std::size_t kManifests = 100;
 
 // The fields of one mapping. The first thing that is wrong is kept, and reading goes on, so that
 // the caller asks once at the end.
@@ -51,6 +52,19 @@ class Fields {
       fail_at(key, "expected text, found {}", value->dump());
     } else {
       into = value->get<std::string>();
+    }
+  }
+
+  void texts(const char* key, std::vector<std::string>& into) {
+    const json* value = find(key);
+    if (value == nullptr) return;
+    if (!value->is_array() || value->size() > kManifests) {
+      return fail_at(key, "expected a list of at most {} paths, found {}", kManifests,
+                     value->dump().substr(0, 60));
+    }
+    for (const auto& item : *value) {
+      if (!item.is_string()) return fail_at(key, "expected paths, found {}", item.dump());
+      into.push_back(item.get<std::string>());
     }
   }
 
@@ -203,9 +217,10 @@ Result<Experiment> parse_experiment(const std::string& text, const std::string& 
   fields.duration("duration", experiment.duration, std::chrono::seconds(1), kMostDuration);
   if (const json* manifests = fields.find("manifests")) {
     Fields paths(*manifests, fields.at("manifests"), error);
-    paths.only({"deployment", "scripts"});
+    paths.only({"deployment", "scripts", "cluster"});
     paths.text("deployment", experiment.deployment_path, true);
     paths.text("scripts", experiment.scripts_path, true);
+    paths.texts("cluster", experiment.cluster_paths);
   } else {
     fields.fail("expected the key 'manifests'");
   }

@@ -2,7 +2,10 @@
 //
 //   title: Autoscaling on and off
 //   model: models/model.onnx
-//   manifests: {deployment: k8s/deployment.yaml, scripts: k8s/wrk-configmap.yaml}
+//   manifests:
+//     deployment: k8s/deployment.yaml
+//     scripts: k8s/wrk-configmap.yaml
+//     cluster: [k8s/service.yaml]       # applied on a cluster beside the others
 //   time_scale: 10
 //   duration: 20s
 //   scenarios:
@@ -51,6 +54,7 @@ struct Experiment {
   std::string model_path;
   std::string deployment_path;
   std::string scripts_path;
+  std::vector<std::string> cluster_paths;  // what only a cluster needs: a Service, policies
   double time_scale = 1;
   std::optional<Nanoseconds> duration;  // of each load; without it, what the Job says
   std::uint16_t port = 0;               // of the service on this machine; 0: any free one
@@ -59,7 +63,8 @@ struct Experiment {
   kube::Deployment deployment;
   kube::ConfigMap scripts;
 
-  // Every manifest once, in the order of their first use.
+  // Every manifest once, in the order of their first use; those that only a cluster needs are not
+  // among them.
   std::vector<std::string> manifest_paths() const;
 };
 

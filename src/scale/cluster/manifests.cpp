@@ -1,0 +1,187 @@
+#include "scale/cluster/manifests.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "kube/document.hpp"
+
+namespace iris::scale::cluster {
+namespace {
+
+constexpr std::array<Resource, 8> kResources = {
+    {{"Deployment", "apps", "deployments"},
+     {"ConfigMap", "", "configmaps"},
+     {"Service", "", "services"},
+     {"ServiceAccount", "", "serviceaccounts"},
+     {"NetworkPolicy", "networking.k8s.io", "networkpolicies"},
+     {"PodDisruptionBudget", "policy", "poddisruptionbudgets"},
+     {"HorizontalPodAutoscaler", "autoscaling", "horizontalpodautoscalers"},
+     {"Job", "batch", "jobs"}}};
+
+// What a Job needs beside its load: the image's pull, the pod's start, wrk's own end.
+constexpr std::int64_t kJobOverhead_s = 120;
+
+// nlohmann's operator[] of a const value has no default; manifests have been read as typed objects
+// before, so what is looked for here is there unless it is optional.
+std::string text_of(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+class Planner {
+ public:
+  Planner(const Experiment& experiment, const PlanOptions& options)
+      : experiment_(experiment), options_(options) {}
+
+  Result<ClusterPlan> plan() {
+    std::vector<std::string> paths = {experiment_.deployment_path, experiment_.scripts_path};
+    paths.insert(paths.end(), experiment_.cluster_paths.begin(), experiment_.cluster_paths.end());
+    for (const auto& path : paths) {
+      auto objects = read(path);
+      if (!objects) return tl::unexpected(objects.error());
+      for (auto& object : *objects) {
+        if (text_of(object, "kind") == "Deployment") adapt_deployment(object);
+        if (text_of(object, "kind") == "Service") adapt_service(object);
+        plan_.objects.push_back(std::move(object));
+      }
+    }
+    for (const auto& scenario : experiment_.scenarios) {
+      if (auto added = add(scenario); !added) return tl::unexpected(added.error());
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  // All objects of a file, in the run's namespace and with its labels.
+  Result<std::vector<json>> read(const std::string& path) {
+    auto documents = kube::read_documents(path);
+    if (!documents) return tl::unexpected(documents.error());
+    std::vector<json> objects;
+    for (auto& document : *documents) {
+      const auto kind = document.body.is_object() ? text_of(document.body, "kind") : "";
+      const auto known = std::find_if(kResources.begin(), kResources.end(),
+                                      [&](const Resource& entry) { return entry.kind == kind; });
+      if (kind == "Namespace") continue;  // the run has its own, or is given one
+      if (known == kResources.end()) {
+        std::string kinds;
+        for (const auto& entry : kResources)
+          kinds += (kinds.empty() ? "" : ", ") + std::string(entry.kind);
+        return input_error("{}: kind: '{}' is none that a run can make and undo; they are {}",
+                           document.place, kind, kinds);
+      }
+      if (!document.body.contains("metadata") || !document.body["metadata"].is_object() ||
+          text_of(document.body["metadata"], "name").empty()) {
+        return input_error("{}: metadata.name: expected a name, found none", document.place);
+      }
+      need(*known);
+      place(document.body);
+      objects.push_back(std::move(document.body));
+    }
+    return objects;
+  }
+
+  void need(const Resource& resource) {
+    const auto same = [&](const Resource& entry) { return entry.kind == resource.kind; };
+    if (std::none_of(plan_.resources.begin(), plan_.resources.end(), same)) {
+      plan_.resources.push_back(resource);
+    }
+  }
+
+  void place(json& object) const {
+    auto& metadata = object["metadata"];
+    metadata["namespace"] = options_.namespace_name;
+    metadata["labels"]["app.kubernetes.io/managed-by"] = "iris-scale";
+    metadata["labels"][kRunLabel] = options_.run_id;
+  }
+
+  void adapt_deployment(json& deployment) {
+    auto& container = deployment["spec"]["template"]["spec"]["containers"][0];
+    if (!options_.image.empty()) container["image"] = options_.image;
+    // The counts are read through the API server, which reaches the pod's address only.
+    auto& args = container["args"];
+    bool listens = false;
+    for (const auto& arg : args) {
+      listens = listens || (arg.is_string() && arg.get<std::string>().starts_with("--admin-host"));
+    }
+    if (!listens) args.push_back("--admin-host=0.0.0.0");
+  }
+
+  // A run's own Service is called from within: a load balancer would cost money and be public.
+  void adapt_service(json& service) const {
+    if (options_.own_namespace && text_of(service["spec"], "type") == "LoadBalancer") {
+      service["spec"]["type"] = "ClusterIP";
+    }
+  }
+
+  Result<void> add(const Scenario& scenario) {
+    ScenarioPlan plan;
+    const auto take = [&](const std::string& path, const char* kind, json& into) -> Result<void> {
+      auto objects = read(path);
+      if (!objects) return tl::unexpected(objects.error());
+      for (auto& object : *objects) {
+        if (text_of(object, "kind") == kind) into = std::move(object);
+      }
+      return {};
+    };
+    if (auto taken = take(scenario.hpa_path, "HorizontalPodAutoscaler", plan.hpa); !taken) {
+      return taken;
+    }
+    if (auto taken = take(scenario.load_path, "Job", plan.job); !taken) return taken;
+    if (auto adapted = adapt_job(scenario, plan); !adapted) return adapted;
+    plan_.scenarios.push_back(std::move(plan));
+    return {};
+  }
+
+  Result<void> adapt_job(const Scenario& scenario, ScenarioPlan& plan) const {
+    const auto& typed = scenario.load.pod.containers.front();
+    plan.job_argv = typed.command;
+    plan.job_argv.insert(plan.job_argv.end(), typed.args.begin(), typed.args.end());
+    auto wrk = load::read_wrk_arguments(plan.job_argv);
+    if (!wrk) {
+      return input_error("{}: spec.template.spec.containers[0]: {}", scenario.load_path,
+                         wrk.error().message);
+    }
+    plan.wrk = std::move(*wrk);
+    if (experiment_.duration) plan.wrk.duration = *experiment_.duration;
+    auto& spec = plan.job["spec"];
+    auto& container = spec["template"]["spec"]["containers"][0];
+    const auto argv = load::to_argv(plan.wrk);
+    container["command"] = {argv.front()};
+    container["args"] = std::vector<std::string>(argv.begin() + 1, argv.end());
+    if (!options_.load_image.empty()) container["image"] = options_.load_image;
+    const auto duration_s =
+        std::chrono::ceil<std::chrono::seconds>(plan.wrk.duration).count() + kJobOverhead_s;
+    spec["activeDeadlineSeconds"] =
+        std::max(scenario.load.active_deadline_seconds.value_or(0), duration_s);
+    plan.job["metadata"]["name"] =
+        fmt::format("{}-{}", scenario.load.metadata.name, options_.run_id);
+    spec["template"]["metadata"]["labels"][kRunLabel] = options_.run_id;
+    return {};
+  }
+
+  const Experiment& experiment_;
+  const PlanOptions& options_;
+  ClusterPlan plan_;
+};
+
+}  // namespace
+
+Result<ClusterPlan> plan_cluster(const Experiment& experiment, const PlanOptions& options) {
+  return Planner(experiment, options).plan();
+}
+
+json namespace_object(const PlanOptions& options) {
+  return {{"apiVersion", "v1"},
+          {"kind", "Namespace"},
+          {"metadata",
+           {{"name", options.namespace_name},
+            {"labels",
+             {{"app.kubernetes.io/managed-by", "iris-scale"}, {kRunLabel, options.run_id}}}}}};
+}
+
+std::string name_of(const json& object) {
+  return text_of(object, "kind") + " " + text_of(object["metadata"], "name");
+}
+
+}  // namespace iris::scale::cluster
