@@ -1,0 +1,115 @@
+"""Each linter of scripts/lint must refuse a fixture made for it: a linter that finds nothing in what
+is wrong would be green for ever."""
+
+import os
+import subprocess
+import textwrap
+
+import pytest
+
+GOOD = """\
+    name: good
+    on: push
+    permissions: {}
+    concurrency:
+      group: good
+    jobs:
+      build:
+        name: Build
+        runs-on: ubuntu-24.04
+        timeout-minutes: 5
+        steps:
+          - name: Check out
+            uses: actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2
+            with:
+              persist-credentials: false
+          - name: Build
+            run: ./run build
+    """
+PIN = "de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
+
+
+@pytest.fixture(scope="session")
+def path_of_linters(repo):
+    """PATH with the pinned linters first."""
+    folder = subprocess.run(
+        [repo / "scripts" / "lint-tools"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@pytest.fixture
+def lint(tmp_path, path_of_linters, repo):
+    """Writes a file and runs a linter on it; returns its status and all it said."""
+
+    def run(name, text, *command):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+        result = subprocess.run(
+            [*command, path],
+            cwd=repo,
+            env={**os.environ, "PATH": path_of_linters},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return result.returncode, result.stdout + result.stderr
+
+    return run
+
+
+WORKFLOW = ".github/workflows/w.yml"
+ZIZMOR = ("zizmor", "--offline", "--quiet")
+
+
+@pytest.mark.parametrize("linter", [("actionlint",), ZIZMOR])
+def test_a_good_workflow_passes(lint, linter):
+    assert lint(WORKFLOW, GOOD, *linter)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("linter", "old", "new", "rule"),
+    [
+        (ZIZMOR, PIN, "v6", "unpinned-uses"),
+        (ZIZMOR, "    permissions: {}\n", "", "excessive-permissions"),
+        (ZIZMOR, "persist-credentials: false", "fetch-depth: 1", "artipacked"),
+        (ZIZMOR, "./run build", "echo ${{ github.event.head_commit.message }}", "template-injection"),
+        (ZIZMOR, "on: push", "on: pull_request_target", "dangerous-triggers"),
+        (("actionlint",), "timeout-minutes: 5", "timeout: 5", "syntax-check"),
+        (("actionlint",), "./run build", "./run $(cat x)", "shellcheck"),
+        (("actionlint",), "ubuntu-24.04", "ubuntu-12.04", "runner-label"),
+    ],
+)
+def test_a_bad_workflow_is_refused(lint, linter, old, new, rule):
+    assert old in GOOD
+    status, said = lint(WORKFLOW, GOOD.replace(old, new), *linter)
+    assert status != 0
+    assert rule in said
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("FROM debian:latest\n", "DL3007"),
+        ("FROM debian:12\nRUN cd /tmp && make\n", "DL3003"),
+        ("FROM debian:12\nRUN apt-get install -y gcc\n", "DL3008"),
+    ],
+)
+def test_a_bad_dockerfile_is_refused(lint, text, rule):
+    status, said = lint("Dockerfile", text, "hadolint", "--no-color", "--config", "/dev/null")
+    assert status != 0
+    assert rule in said
+
+
+def test_bad_yaml_is_refused(lint):
+    status, said = lint("m.yaml", "a: 1\na: 2\n", "yamllint", "--strict")
+    assert status != 0
+    assert "duplication of key" in said
+
+
+def test_a_bad_script_is_refused(lint):
+    status, said = lint("s.sh", "#!/bin/bash\nrm $1\n", "shellcheck")
+    assert status != 0
+    assert "SC2086" in said
