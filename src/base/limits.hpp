@@ -10,7 +10,8 @@ inline constexpr std::size_t kFileBytes = std::size_t{4} << 30;    // any file r
 inline constexpr std::size_t kConfigBytes = std::size_t{4} << 20;  // YAML, JSON and DVC files
 inline constexpr std::size_t kModelBytes = std::size_t{512} << 20;
 
-inline constexpr std::size_t kDirectoryFiles = 1'000'000;  // files of one DVC directory
+inline constexpr std::size_t kObjectBytes = std::size_t{1} << 40;  // one object of a remote
+inline constexpr std::size_t kDirectoryFiles = 1'000'000;          // files of one DVC directory
 inline constexpr std::size_t kDirectoryBytes = std::size_t{128} << 20;  // and of its listing
 
 inline constexpr std::size_t kTableColumns = 16'384;

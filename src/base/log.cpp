@@ -20,6 +20,10 @@ void Log::set_quiet(bool quiet) {
   sink_->logger.set_level(quiet ? spdlog::level::warn : spdlog::level::info);
 }
 
+bool Log::quiet() const {
+  return !sink_->logger.should_log(spdlog::level::info);
+}
+
 void Log::write_info(std::string_view line) {
   sink_->logger.info(line);
 }

@@ -33,6 +33,7 @@ class Log {
 
   // Silences info lines.
   void set_quiet(bool quiet);
+  bool quiet() const;
 
  private:
   void write_info(std::string_view line);

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/digest.hpp"
+
 namespace iris::dataset {
 namespace {
 
@@ -57,12 +59,17 @@ Result<Draft> Draft::copy_of(const fs::path& source, const fs::path& folder) {
   }
   Draft draft(to, std::move(name));
 
+  auto digest = Digest::md5();
   std::vector<char> buffer(std::size_t{1} << 20);
   while (true) {
     const ssize_t size = ::read(from, buffer.data(), buffer.size());
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return input_error("{}: cannot read: {}", source.string(), std::strerror(errno));
-    if (size == 0) return draft;
+    if (size == 0) {
+      draft.md5_ = digest.hex();
+      return draft;
+    }
+    digest.update({buffer.data(), static_cast<std::size_t>(size)});
     if (!write_all(to, buffer.data(), static_cast<std::size_t>(size))) {
       return cannot_write(folder, errno);
     }
@@ -70,7 +77,9 @@ Result<Draft> Draft::copy_of(const fs::path& source, const fs::path& folder) {
 }
 
 Draft::Draft(Draft&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), name_(std::exchange(other.name_, {})) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      md5_(std::move(other.md5_)),
+      name_(std::exchange(other.name_, {})) {}
 
 Draft::~Draft() {
   if (fd_ >= 0) ::close(fd_);

@@ -2,7 +2,7 @@
 // the program is killed before, the kernel drops the draft; nothing half-written is left behind.
 //
 //   auto draft = Draft::copy_of(source, target.parent_path());
-//   if (draft && md5_hex_of_file(draft->path()) == digest) draft->publish(target, 0644);
+//   if (draft && draft->md5() == digest) draft->publish(target, 0644);
 #pragma once
 
 #include <sys/types.h>
@@ -26,6 +26,8 @@ class Draft {
 
   // Opens the draft for reading, as long as this object lives.
   std::string path() const;
+  // Of the bytes that were written.
+  const std::string& md5() const { return md5_; }
 
   // Gives the draft its name, within the folder it was made in; replaces what has the name, at
   // once. The mode is that of the file, less the user's umask.
@@ -35,6 +37,7 @@ class Draft {
   Draft(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
 
   int fd_;
+  std::string md5_;
   std::string name_;  // of a draft on a file system that knows no unnamed files
 };
 

@@ -96,12 +96,10 @@ void read_out(YamlReader& yaml, const YAML::Node& node, const std::string& named
   if (digest.IsNull()) {
     return yaml.fail(node, "an output without md5", "its digest, which 'dvc commit' records");
   }
-  if (hash != "md5") {
-    return yaml.fail(
-        node,
-        hash.empty() ? "an output of DVC 2 (no hash)" : fmt::format("hash {}", in_quotes(hash)),
-        "hash: md5; 'dvc cache migrate --dvc-files' rewrites it");
+  if (!hash.empty() && hash != "md5") {
+    return yaml.fail(node, fmt::format("hash {}", in_quotes(hash)), "hash: md5");
   }
+  out.dvc2 = hash.empty();
   out.md5 = yaml.text(digest);
   constexpr std::string_view kDirectorySuffix = ".dir";
   if (std::string_view(out.md5).ends_with(kDirectorySuffix)) {

@@ -5,24 +5,28 @@
 //   auto repository = open_dvc_repository(".");
 //   auto outs = read_dvc_outs(*repository);
 //
-// Formats: dvc.org/doc/user-guide/project-structure. Only what DVC 3 writes (`hash: md5`).
+// Formats: dvc.org/doc/user-guide/project-structure; what DVC 3 writes (`hash: md5`), and outputs
+// of DVC 2 (no `hash`).
 #pragma once
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
+#include "dataset/object.hpp"
+#include "remote/remote.hpp"
 
 namespace iris::dataset {
 
 struct DvcRepository {
-  std::filesystem::path root;                  // the folder that holds .dvc, canonical
-  std::filesystem::path cache;                 // the cache's folder (cache.dir)
-  std::string default_remote;                  // core.remote; may be empty
-  std::map<std::string, std::string> remotes;  // name → URL as the file has it
+  std::filesystem::path root;                             // the folder that holds .dvc, canonical
+  std::filesystem::path cache;                            // the cache's folder (cache.dir)
+  std::string default_remote;                             // core.remote; may be empty
+  std::map<std::string, remote::RemoteSettings> remotes;  // by name, as the files have them
 };
 
 // An output whose content is addressed by its digest.
@@ -31,8 +35,12 @@ struct DvcOut {
   std::string named_by;    // the file that names it, from the root: "data/data.csv.dvc", "dvc.lock"
   std::string md5;         // 32 lower-case hexadecimal digits
   bool directory = false;  // the digest is that of a listing
+  bool dvc2 = false;       // digest and place are those of DVC 2
   bool executable = false;
   std::string remote;  // empty: the default one
+
+  // The output itself: a file's content, or a directory's listing.
+  ObjectId object() const { return {md5, directory, dvc2}; }
 };
 
 // Finds the repository that `folder` is in, from there upwards.
@@ -49,10 +57,10 @@ Result<std::vector<DvcOut>> select_dvc_outs(const DvcRepository& repository,
                                             const std::filesystem::path& folder,
                                             const std::string& target);
 
-// Where `remote` (empty: the default one) keeps its objects. Only folders are supported: any other
-// URL, like a folder that is not there, is an environment error.
-Result<std::filesystem::path> folder_of_remote(const DvcRepository& repository,
-                                               const std::string& remote);
+// The remote of this name (empty: the default one). A relative URL is taken from .dvc, as DVC does.
+Result<std::unique_ptr<remote::Remote>> open_dvc_remote(const DvcRepository& repository,
+                                                        const std::string& name,
+                                                        const remote::RemoteOptions& options);
 
 // 32 lower-case hexadecimal digits.
 bool is_md5(std::string_view text);

@@ -1,14 +1,11 @@
 // .dvc/config: the few keys of it that fetching needs.
 #include <string_view>
-#include <system_error>
 
 #include "dataset/dvc.hpp"
 #include "dataset/table.hpp"
 
 namespace iris::dataset {
 namespace {
-
-namespace fs = std::filesystem;
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r";
@@ -32,9 +29,14 @@ void set_value(std::string_view section, std::string_view key, std::string_view 
   if (section == "cache" && key == "dir") {
     repository.cache = (repository.root / ".dvc" / value).lexically_normal();
   }
-  if (section.starts_with(kRemote) && key == "url") {
-    const std::string name(unquoted(trimmed(section.substr(kRemote.size()))));
-    repository.remotes[name] = value;
+  if (section.starts_with(kRemote)) {
+    auto& remote =
+        repository.remotes[std::string(unquoted(trimmed(section.substr(kRemote.size()))))];
+    if (key == "url") {
+      remote.url = value;
+    } else {
+      remote.options[std::string(key)] = value;
+    }
   }
 }
 
@@ -70,38 +72,33 @@ Result<void> read_dvc_config(const std::string& text, const std::string& name,
   return {};
 }
 
-Result<fs::path> folder_of_remote(const DvcRepository& repository, const std::string& remote) {
-  const std::string& name = remote.empty() ? repository.default_remote : remote;
-  if (name.empty()) {
+Result<std::unique_ptr<remote::Remote>> open_dvc_remote(const DvcRepository& repository,
+                                                        const std::string& name,
+                                                        const remote::RemoteOptions& options) {
+  const std::string& chosen = name.empty() ? repository.default_remote : name;
+  if (chosen.empty()) {
     return environment_error(
-        ".dvc/config: found no default remote; set one with 'dvc remote add -d NAME FOLDER'");
+        ".dvc/config: found no default remote; set one with 'dvc remote add -d NAME URL'");
   }
-  const auto found = repository.remotes.find(name);
-  if (found == repository.remotes.end()) {
-    return environment_error(
-        ".dvc/config: found no remote {}; add it with 'dvc remote add {} FOLDER'", in_quotes(name),
-        name);
+  const auto found = repository.remotes.find(chosen);
+  if (found == repository.remotes.end() || found->second.url.empty()) {
+    return environment_error(".dvc/config: found no remote {}; add it with 'dvc remote add {} URL'",
+                             in_quotes(chosen), chosen);
   }
-  std::string url = found->second;
-  if (constexpr std::string_view kFile = "file://"; url.starts_with(kFile)) {
-    url.erase(0, kFile.size());
+  remote::RemoteSettings settings = found->second;
+  const auto from_config = [&](const std::string& path) {
+    return (repository.root / ".dvc" / path).lexically_normal().string();
+  };
+  if (settings.url.find("://") == std::string::npos) settings.url = from_config(settings.url);
+  if (auto path = settings.options.find("credentialpath"); path != settings.options.end()) {
+    path->second = from_config(path->second);
   }
-  if (url.find("://") != std::string::npos) {
-    return environment_error(
-        "remote {}: found the URL {}, expected a folder, the only kind that iris fetches from; "
-        "'dvc pull' fetches from others",
-        in_quotes(name), url);
-  }
-  // DVC writes a relative URL relative to the folder of its config file.
-  const fs::path folder = (repository.root / ".dvc" / url).lexically_normal();
-  std::error_code code;
-  if (!fs::is_directory(folder, code)) {
-    return environment_error(
-        "remote {}: found no folder {}; mount it, or set another with "
-        "'dvc remote modify --local {} url FOLDER'",
-        in_quotes(name), folder.string(), name);
-  }
-  return folder;
+  auto remote = remote::open_remote(settings, options);
+  if (remote) return remote;
+  return tl::unexpected(Error{
+      remote.error().code,
+      fmt::format("remote {}: {}; 'dvc remote modify --local {} KEY VALUE' changes its settings",
+                  in_quotes(chosen), remote.error().message, chosen)});
 }
 
 }  // namespace iris::dataset

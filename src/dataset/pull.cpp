@@ -1,16 +1,14 @@
 #include "dataset/pull.hpp"
 
-#include <nlohmann/json.hpp>
 #include <set>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
-#include "base/digest.hpp"
 #include "base/file.hpp"
 #include "base/limits.hpp"
+#include "base/parallel.hpp"
 #include "dataset/draft.hpp"
-#include "dataset/table.hpp"
+#include "dataset/listing.hpp"
 
 namespace iris::dataset {
 namespace {
@@ -20,11 +18,6 @@ namespace fs = std::filesystem;
 constexpr mode_t kObjectMode = 0444;  // as DVC protects its cache
 constexpr mode_t kFileMode = 0666;
 constexpr mode_t kProgramMode = 0777;
-
-// DVC 3: files/md5/ab/cdef…; a directory's listing ends with ".dir".
-fs::path object_path(const std::string& md5, bool listing) {
-  return fs::path("files") / "md5" / md5.substr(0, 2) / (md5.substr(2) + (listing ? ".dir" : ""));
-}
 
 bool is_file(const fs::path& path) {
   std::error_code ignored;
@@ -37,230 +30,243 @@ std::uint64_t size_of(const fs::path& path) {
   return ignored ? 0 : size;
 }
 
-bool has_digest(const fs::path& path, const std::string& md5) {
-  if (!is_file(path)) return false;
-  const auto found = md5_hex_of_file(path.string());
-  return found && *found == md5;
-}
+// A file of an output, and what became of it.
+struct File {
+  ObjectId object;
+  fs::path target;
+  std::string shown;      // the target from the repository's root
+  std::string wanted_as;  // for messages: "a.txt of raw"
+  bool matches = false;   // it is in its place already
+  std::string note{};     // what the user should know
+  std::optional<Error> error{};
+};
+
+struct Plan {
+  const DvcOut& out;
+  std::vector<File> files{};
+  PullResult result{};
+
+  bool failed() const { return result.error.has_value(); }
+  void fail(const Error& error) {
+    if (!failed()) result.error = error;
+  }
+};
 
 class Puller {
  public:
-  Puller(const DvcRepository& repository, const DvcOut& out)
-      : repository_(repository), out_(out), target_(repository.root / out.path) {}
+  Puller(const DvcRepository& repository, const std::vector<DvcOut>& outs,
+         const TransferOptions& options)
+      : repository_(repository), options_(options), remotes_(repository, options.remote) {
+    for (const DvcOut& out : outs) plans_.push_back({out});
+  }
 
-  PullResult run() {
-    auto done = out_.directory ? pull_directory() : pull_files({{"", out_.md5}});
-    if (!done) result_.error = std::move(done.error());
-    return std::move(result_);
+  std::vector<PullResult> run() {
+    fetch_listings();
+    for (Plan& plan : plans_) {
+      if (!plan.failed()) list_files(plan);
+    }
+    each_file([&](const Plan&, File& file) { compare(file); });
+    fetch_files();
+    each_file([&](const Plan& plan, File& file) {
+      if (!plan.failed() && !file.error && !file.matches) file.error = place(plan.out, file);
+    });
+    std::vector<PullResult> results;
+    for (Plan& plan : plans_) {
+      conclude(plan);
+      results.push_back(std::move(plan.result));
+    }
+    return results;
   }
 
  private:
-  Result<void> pull_directory() {
-    const auto listing = ensure_object(out_.md5, true, "");
-    if (!listing) return tl::unexpected(listing.error());
-    const std::string name = object_path(out_.md5, true).string();
-    const auto text = read_file(listing->string(), limits::kDirectoryBytes);
-    if (!text) return tl::unexpected(text.error());
-    const auto files = parse_listing(*text, fmt::format("{} ({})", name, out_.named_by));
-    if (!files) return tl::unexpected(files.error());
-    std::error_code code;
-    if (fs::exists(target_, code) && !fs::is_directory(target_, code)) {
-      return input_error("{}: found a file, expected a folder; move it away", out_.path);
-    }
-    if (auto done = pull_files(*files); !done) return done;
-    fs::create_directories(target_, code);  // an empty directory has a listing too
-    note_strangers(*files);
-    return {};
-  }
+  using Work = std::function<void(const Plan&, File&)>;
 
-  // First every object is brought to the cache, then every file to its place.
-  Result<void> pull_files(const std::vector<ListedFile>& files) {
-    struct Move {
-      fs::path object;
-      fs::path target;
-      std::string md5;
-    };
-    std::vector<Move> moves;
-    result_.files = files.size();
-    for (const ListedFile& file : files) {
-      const fs::path target = file.path.empty() ? target_ : target_ / file.path;
-      if (auto inside = check_inside(target); !inside) return inside;
-      if (has_digest(target, file.md5)) {
-        result_.bytes += size_of(target);
-        if (auto kept = keep(target, file.md5); !kept) return kept;
-        continue;
+  // Works on all files of all outputs, several at a time.
+  void each_file(const Work& work) {
+    std::vector<std::pair<Plan*, File*>> all;
+    for (Plan& plan : plans_) {
+      for (File& file : plan.files) all.emplace_back(&plan, &file);
+    }
+    for_each_parallel(all.size(), options_.jobs,
+                      [&](std::size_t i) { work(*all[i].first, *all[i].second); });
+    for (Plan& plan : plans_) {
+      for (const File& file : plan.files) {
+        if (file.error) plan.fail(*file.error);
       }
-      auto object = ensure_object(file.md5, false, file.path);
-      if (!object) return tl::unexpected(object.error());
-      result_.bytes += size_of(*object);
-      moves.push_back({std::move(*object), target, file.md5});
     }
-    for (const Move& move : moves) {
-      if (auto placed = place(move.object, move.target, move.md5); !placed) return placed;
-    }
-    result_.fetched = !moves.empty();
-    return {};
   }
 
-  // The object's place in the cache, filled from the remote when the cache has no sound one.
-  Result<fs::path> ensure_object(const std::string& md5, bool listing, const std::string& file) {
-    const fs::path path = object_path(md5, listing);
-    fs::path cached = repository_.cache / path;
-    if (has_digest(cached, md5)) return cached;
-    const auto remote = folder_of_remote(repository_, out_.remote);
-    if (!remote) return tl::unexpected(remote.error());
-    const fs::path source = *remote / path;
-    const std::string named = (listing        ? "the listing of "
-                               : file.empty() ? ""
-                                              : file + " of ") +
-                              out_.path;
-    if (!is_file(source)) {
-      return input_error(
-          "{}: found no such object, expected {}, which {} names; where that file "
-          "is, 'dvc push' sends it",
-          source.string(), named, out_.named_by);
+  void fetch_listings() {
+    std::vector<WantedObject> wanted;
+    std::vector<Plan*> owners;
+    for (Plan& plan : plans_) {
+      if (!plan.out.directory) continue;
+      wanted.push_back({plan.out.object(), plan.out.remote, "the listing of " + plan.out.path,
+                        plan.out.named_by});
+      owners.push_back(&plan);
     }
-    auto draft = Draft::copy_of(source, cached.parent_path());
-    if (!draft) return tl::unexpected(draft.error());
-    const auto found = md5_hex_of_file(draft->path());
-    if (!found) return tl::unexpected(found.error());
-    if (*found != md5) {
-      return input_error(
-          "{}: found an object with digest {}, expected {}, which {} names for {}; "
-          "remove it and 'dvc push' it again",
-          source.string(), *found, md5, out_.named_by, named);
+    const auto errors = fetch_objects(repository_, remotes_, wanted, options_);
+    for (std::size_t i = 0; i < errors.size(); ++i) {
+      if (errors[i]) owners[i]->fail(*errors[i]);
     }
-    if (auto done = draft->publish(cached, kObjectMode); !done) return tl::unexpected(done.error());
-    return cached;
+  }
+
+  void list_files(Plan& plan) {
+    const DvcOut& out = plan.out;
+    const fs::path target = repository_.root / out.path;
+    const auto add = [&](const std::string& md5, const fs::path& path, const std::string& name) {
+      plan.files.push_back({.object = {md5, false, out.dvc2},
+                            .target = path,
+                            .shown = path.lexically_relative(repository_.root).generic_string(),
+                            .wanted_as = name});
+    };
+    if (!out.directory) {
+      add(out.md5, target, out.path);
+    } else {
+      std::error_code code;
+      if (fs::exists(target, code) && !fs::is_directory(target, code)) {
+        return plan.fail(
+            {ExitCode::kInput,
+             fmt::format("{}: found a file, expected a folder; move it away", out.path)});
+      }
+      const std::string key = out.object().key();
+      const auto text = read_file((repository_.cache / key).string(), limits::kDirectoryBytes);
+      if (!text) return plan.fail(text.error());
+      const auto files = parse_listing(*text, fmt::format("{} ({})", key, out.named_by));
+      if (!files) return plan.fail(files.error());
+      for (const ListedFile& file : *files) {
+        add(file.md5, target / file.path, file.path + " of " + out.path);
+      }
+    }
+    plan.result.files = plan.files.size();
+    std::set<fs::path> parents;
+    for (const File& file : plan.files) {
+      if (!parents.insert(file.target.parent_path()).second) continue;
+      if (auto inside = check_inside(out, file.target); !inside) return plan.fail(inside.error());
+    }
+  }
+
+  void compare(File& file) {
+    file.matches = file_matches(file.target, file.object);
+    if (!file.matches) return;
+    if (auto kept = keep(file.target, file.object); !kept) file.error = kept.error();
+  }
+
+  void fetch_files() {
+    std::vector<WantedObject> wanted;
+    std::vector<File*> owners;
+    for (Plan& plan : plans_) {
+      for (File& file : plan.files) {
+        if (plan.failed() || file.matches) continue;
+        wanted.push_back({file.object, plan.out.remote, file.wanted_as, plan.out.named_by});
+        owners.push_back(&file);
+      }
+    }
+    const auto errors = fetch_objects(repository_, remotes_, wanted, options_);
+    for (std::size_t i = 0; i < errors.size(); ++i) owners[i]->error = errors[i];
+    each_file([](const Plan&, File&) {});  // an error of a file is one of its output
   }
 
   // Puts a file's content into the cache, unless it is there.
-  Result<void> keep(const fs::path& file, const std::string& md5) {
-    const fs::path cached = repository_.cache / object_path(md5, false);
+  Result<void> keep(const fs::path& file, const ObjectId& object) {
+    const fs::path cached = repository_.cache / object.key();
     if (is_file(cached)) return {};
     auto draft = Draft::copy_of(file, cached.parent_path());
     if (!draft) return tl::unexpected(draft.error());
     // The file may have changed since its digest was taken.
-    if (!has_digest(draft->path(), md5)) {
+    if (draft->md5() != object.md5 && !file_matches(draft->path(), object)) {
       return input_error("{}: found it changing while it was read", file.string());
     }
     return draft->publish(cached, kObjectMode);
   }
 
-  Result<void> place(const fs::path& object, const fs::path& target, const std::string& md5) {
+  std::optional<Error> place(const DvcOut& out, File& file) {
     std::error_code code;
-    const std::string shown = target.lexically_relative(repository_.root).generic_string();
-    if (fs::is_directory(target, code)) {
-      return input_error("{}: found a folder, expected a file; move it away", shown);
+    if (fs::is_directory(file.target, code)) {
+      return Error{ExitCode::kInput,
+                   fmt::format("{}: found a folder, expected a file; move it away", file.shown)};
     }
-    if (is_file(target)) {
-      const auto old = md5_hex_of_file(target.string());
-      if (!old) return tl::unexpected(old.error());
-      if (auto kept = keep(target, *old); !kept) return kept;
-      const fs::path kept = repository_.cache / object_path(*old, false);
-      result_.notes.push_back(fmt::format("{} differed; what it held is now in {}", shown,
-                                          kept.lexically_proximate(repository_.root).string()));
+    if (is_file(file.target)) {
+      const auto old = digest_of_file(file.target.string(), false);
+      if (!old) return old.error();
+      const ObjectId was{*old, false, false};
+      if (auto kept = keep(file.target, was); !kept) return kept.error();
+      const fs::path kept = repository_.cache / was.key();
+      file.note = fmt::format("{} differed; what it held is now in {}", file.shown,
+                              kept.lexically_proximate(repository_.root).string());
     }
-    auto draft = Draft::copy_of(object, target.parent_path());
-    if (!draft) return tl::unexpected(draft.error());
-    if (!has_digest(draft->path(), md5)) {
-      return environment_error("{}: found other bytes than were written; is the disk sound?",
-                               shown);
+    auto draft = Draft::copy_of(repository_.cache / file.object.key(), file.target.parent_path());
+    if (!draft) return draft.error();
+    if (draft->md5() != file.object.md5 && !file_matches(draft->path(), file.object)) {
+      return Error{ExitCode::kEnvironment,
+                   fmt::format("{}: found other bytes in the cache than were verified; is the disk "
+                               "sound?",
+                               file.shown)};
     }
-    return draft->publish(target, out_.executable ? kProgramMode : kFileMode);
+    if (auto done = draft->publish(file.target, out.executable ? kProgramMode : kFileMode); !done) {
+      return done.error();
+    }
+    return std::nullopt;
   }
 
   // A link in the working folder must not lead a write out of the repository.
-  Result<void> check_inside(const fs::path& target) {
-    fs::path parent = target.parent_path();
-    if (parent == checked_parent_) return {};
+  Result<void> check_inside(const DvcOut& out, const fs::path& target) {
     std::error_code code;
-    const fs::path real = fs::weakly_canonical(parent, code);
+    const fs::path real = fs::weakly_canonical(target.parent_path(), code);
     const fs::path relative = real.lexically_relative(repository_.root);
     if (code || relative.empty() || *relative.begin() == ".." || *relative.begin() == ".git" ||
         *relative.begin() == ".dvc") {
       return input_error(
-          "{}: found a link that leads to {}, expected a folder within the repository", out_.path,
+          "{}: found a link that leads to {}, expected a folder within the repository", out.path,
           real.string());
     }
-    checked_parent_ = std::move(parent);
     return {};
   }
 
-  void note_strangers(const std::vector<ListedFile>& files) {
-    std::set<std::string> listed;
-    for (const ListedFile& file : files) listed.insert(file.path);
+  void conclude(Plan& plan) {
+    PullResult& result = plan.result;
+    for (const File& file : plan.files) {
+      if (!file.note.empty()) result.notes.push_back(file.note);
+      if (plan.failed()) continue;
+      result.fetched = result.fetched || !file.matches;
+      result.bytes += size_of(file.target);
+    }
+    if (plan.failed() || !plan.out.directory) return;
+    std::error_code code;
+    fs::create_directories(repository_.root / plan.out.path, code);  // an empty one has no files
+    note_strangers(plan);
+  }
+
+  void note_strangers(Plan& plan) {
+    const fs::path target = repository_.root / plan.out.path;
+    std::set<fs::path> listed;
+    for (const File& file : plan.files) listed.insert(file.target);
     std::size_t strangers = 0;
     std::error_code code;
-    for (fs::recursive_directory_iterator at(target_, code), end; !code && at != end;
+    for (fs::recursive_directory_iterator at(target, code), end; !code && at != end;
          at.increment(code)) {
       std::error_code ignored;
       if (at->is_directory(ignored)) continue;
-      if (listed.count(at->path().lexically_relative(target_).generic_string()) == 0) ++strangers;
+      if (listed.count(at->path()) == 0) ++strangers;
     }
     if (strangers > 0) {
-      result_.notes.push_back(fmt::format("{} holds {} file{} that {} does not name; left alone",
-                                          out_.path, strangers, strangers == 1 ? "" : "s",
-                                          out_.named_by));
+      plan.result.notes.push_back(
+          fmt::format("{} holds {} file{} that {} does not name; left alone", plan.out.path,
+                      strangers, strangers == 1 ? "" : "s", plan.out.named_by));
     }
   }
 
   const DvcRepository& repository_;
-  const DvcOut& out_;
-  const fs::path target_;
-  fs::path checked_parent_;
-  PullResult result_;
+  const TransferOptions& options_;
+  Remotes remotes_;
+  std::vector<Plan> plans_;
 };
-
-bool stays_within(const std::string& path) {
-  const fs::path parts(path);
-  if (path.empty() || parts.is_absolute() || path.find('\0') != std::string::npos) return false;
-  for (const fs::path& part : parts) {
-    // An empty part is what a slash at the end leaves.
-    if (part.empty() || part == "." || part == ".." || part == ".git") return false;
-  }
-  return true;
-}
 
 }  // namespace
 
-Result<std::vector<ListedFile>> parse_listing(const std::string& text, const std::string& name) {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_array()) {
-    return input_error("{}: found no JSON list, expected the files of a directory", name);
-  }
-  if (json.size() > limits::kDirectoryFiles) {
-    return input_error("{}: found {} files, expected at most {}", name, json.size(),
-                       limits::kDirectoryFiles);
-  }
-  std::vector<ListedFile> files;
-  std::set<std::string_view> seen;
-  files.reserve(json.size());  // so that `seen` may point into it
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const auto text_of = [&](const char* key) {
-      const auto found = json[i].is_object() ? json[i].find(key) : json[i].end();
-      return found != json[i].end() && found->is_string() ? found->get<std::string>() : "";
-    };
-    ListedFile file{text_of("relpath"), text_of("md5")};
-    if (!stays_within(file.path)) {
-      return input_error("{}: entry {}: found relpath {}, expected a path within the directory",
-                         name, i, in_quotes(file.path));
-    }
-    if (!is_md5(file.md5)) {
-      return input_error("{}: entry {}: found md5 {}, expected 32 digits", name, i,
-                         in_quotes(file.md5));
-    }
-    files.push_back(std::move(file));
-    if (!seen.insert(files.back().path).second) {
-      return input_error("{}: entry {}: found {} again, expected each file once", name, i,
-                         in_quotes(files.back().path));
-    }
-  }
-  return files;
-}
-
-PullResult pull(const DvcRepository& repository, const DvcOut& out) {
-  return Puller(repository, out).run();
+std::vector<PullResult> pull(const DvcRepository& repository, const std::vector<DvcOut>& outs,
+                             const TransferOptions& options) {
+  return Puller(repository, outs, options).run();
 }
 
 }  // namespace iris::dataset

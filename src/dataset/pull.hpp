@@ -1,12 +1,13 @@
-// Brings a DVC output into the working folder from the cache or its remote, every byte verified.
+// Brings DVC outputs into the working folder from the cache or their remotes, every byte verified.
 //
-//   const PullResult result = pull(*repository, out);
-//   if (result.error) …
+//   const auto results = pull(*repository, outs, {});
+//   if (results[0].error) …
 //
 // An object goes to DVC's cache first, so that `dvc status` agrees afterwards, and from there to
 // its place. Files that already match are left alone. A file that differs is replaced; what it held
 // goes to the cache, so that nothing is lost. Of a directory nothing is written before all of its
-// objects are there. A file appears under its name only when it is whole (draft.hpp).
+// objects are there. A file appears under its name only when it is whole (draft.hpp); what was
+// received of an object that is not whole yet is continued by the next run (partial_file.hpp).
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@
 
 #include "base/result.hpp"
 #include "dataset/dvc.hpp"
+#include "dataset/transfer.hpp"
 
 namespace iris::dataset {
 
@@ -29,16 +31,8 @@ struct PullResult {
   std::optional<Error> error;
 };
 
-PullResult pull(const DvcRepository& repository, const DvcOut& out);
-
-// One file of a directory's listing.
-struct ListedFile {
-  std::string path;  // from the directory, normal, within it
-  std::string md5;
-};
-
-// Reads a `.dir` object: a JSON list of {"md5", "relpath"}. Refuses paths that leave the directory
-// and paths that come twice. `name` stands for the object in messages.
-Result<std::vector<ListedFile>> parse_listing(const std::string& text, const std::string& name);
+// One result for each output.
+std::vector<PullResult> pull(const DvcRepository& repository, const std::vector<DvcOut>& outs,
+                             const TransferOptions& options);
 
 }  // namespace iris::dataset

@@ -24,7 +24,8 @@ import cmake_lists
 # a folder that has no line of its own belongs to the one above it. ARCHITECTURE.md shows this table.
 MAY_USE: dict[str, list[str]] = {
     "base": [],
-    "dataset": ["base"],
+    "remote": ["base"],
+    "dataset": ["base", "remote"],
     "model": ["base"],
     "format": ["model"],
     "train": ["dataset", "model"],

@@ -8,6 +8,7 @@
 
 #include "base/digest.hpp"
 #include "base/file.hpp"
+#include "dataset/listing.hpp"
 #include "dataset/pull.hpp"
 
 namespace iris::dataset {
@@ -62,9 +63,8 @@ TEST(DvcFile, ErrorsNameThePlace) {
       {out_text(""), "a/x.dvc:2:3: found an output without a path, expected path:"},
       {"outs:\n- path: x\n",
        "a/x.dvc:2:3: found an output without md5, expected its digest, which 'dvc commit' records"},
-      {"outs:\n- path: x\n  md5: " + std::string(kMd5) + "\n",
-       "a/x.dvc:2:3: found an output of DVC 2 (no hash), expected hash: md5; 'dvc cache migrate "
-       "--dvc-files' rewrites it"},
+      {"outs:\n- path: x\n  hash: sha256\n  md5: " + std::string(kMd5) + "\n",
+       "a/x.dvc:2:3: found hash \"sha256\", expected hash: md5"},
       {out_text("  path: x\n", "../../etc/passwd"),
        "a/x.dvc:2:8: found \"../../etc/passwd\", expected an md5 digest of 32 digits"},
       {out_text("  path: ../../x\n"),
@@ -101,9 +101,11 @@ TEST(DvcConfig, RemotesComeFromSectionsWithQuotes) {
       read_dvc_config("[core]\n  remote = far  \n# note\n['remote \"far\"']\nurl = ../a b\n",
                       "config", repository));
   EXPECT_EQ(repository.default_remote, "far");
-  EXPECT_EQ(repository.remotes.at("far"), "../a b");
-  ASSERT_TRUE(read_dvc_config("['remote \"far\"']\n    url = /elsewhere\n", "local", repository));
-  EXPECT_EQ(repository.remotes.at("far"), "/elsewhere");
+  EXPECT_EQ(repository.remotes.at("far").url, "../a b");
+  ASSERT_TRUE(read_dvc_config("['remote \"far\"']\n    url = /elsewhere\n    user = me\n", "local",
+                              repository));
+  EXPECT_EQ(repository.remotes.at("far").url, "/elsewhere");
+  EXPECT_EQ(repository.remotes.at("far").options.at("user"), "me");
   EXPECT_EQ(read_dvc_config("[core\n", "config", repository).error().message,
             "config:1: found \"[core\", expected a section that ends with ]");
   EXPECT_EQ(read_dvc_config("[core]\nremote\n", "config", repository).error().message,
@@ -129,6 +131,24 @@ TEST(Listing, RefusesWhatIsNoListOfFiles) {
   EXPECT_NE(message(std::string(100'000, '[')), "no error");
 }
 
+TEST(Listing, IsWrittenAsDvcWritesIt) {
+  // From `dvc add` of a directory with these files, by DVC 3.67.
+  const std::string text =
+      R"([{"md5": "d41d8cd98f00b204e9800998ecf8427e", "relpath": "deep/empty"}, )"
+      R"({"md5": "51037a4a37730f52c8732586d3aaa316", "relpath": "gr\u00fcn, \"x\".txt"}, )"
+      R"({"md5": "51037a4a37730f52c8732586d3aaa316", "relpath": "twin"}])";
+  auto files = parse_listing(text, "ab.dir").value();
+  ASSERT_EQ(files.size(), 3U);
+  std::swap(files[0], files[2]);
+  EXPECT_EQ(listing_text(files), text);
+  EXPECT_EQ(listing_text({}), "[]");
+}
+
+TEST(Object, IsNamedByItsDigest) {
+  EXPECT_EQ((ObjectId{kMd5, false, false}.key()), "files/md5/01/3d0da08d6506664ce640459139176b");
+  EXPECT_EQ((ObjectId{kMd5, true, true}.key()), "01/3d0da08d6506664ce640459139176b.dir");
+}
+
 class PullTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -148,7 +168,7 @@ class PullTest : public testing::Test {
     const auto repository = open_dvc_repository(folder_).value();
     const auto outs = read_dvc_outs(repository).value();
     EXPECT_EQ(outs.size(), 1U);
-    return pull(repository, outs.front());
+    return pull(repository, outs, {}).at(0);
   }
   std::size_t entries(const std::string& folder) const {
     return static_cast<std::size_t>(
@@ -203,6 +223,43 @@ TEST_F(PullTest, AFolderInTheWayIsNotRemoved) {
   ASSERT_TRUE(result.error);
   EXPECT_EQ(result.error->message, "x: found a folder, expected a file; move it away");
   EXPECT_EQ(*read_file(folder_ + "/x/mine"), "mine");
+}
+
+TEST_F(PullTest, AnOutputOfDvc2HasItsOldPlaceAndDigest) {
+  // DVC 2 took the digest of text with Unix line ends, and kept what the file really held.
+  const std::string md5 = md5_hex("a,b\n1,2\n");
+  const std::string text = "a,b\r\n1,2\r\n";
+  ASSERT_TRUE(write_file(folder_ + "/remote/" + md5.substr(0, 2) + "/" + md5.substr(2), text));
+  ASSERT_TRUE(write_file(folder_ + "/x.dvc", "outs:\n- md5: " + md5 + "\n  path: x\n"));
+  const auto result = pull_x();
+  ASSERT_FALSE(result.error) << result.error->message;
+  EXPECT_EQ(*read_file(folder_ + "/x"), text);
+  EXPECT_FALSE(pull_x().fetched);
+}
+
+TEST_F(PullTest, LineEndsOfBinaryContentCountForDvc2) {
+  const std::string content("a\r\n\0", 4);
+  const std::string md5 = md5_hex(content);
+  ASSERT_TRUE(write_file(folder_ + "/remote/" + md5.substr(0, 2) + "/" + md5.substr(2), content));
+  ASSERT_TRUE(write_file(folder_ + "/x.dvc", "outs:\n- md5: " + md5 + "\n  path: x\n"));
+  EXPECT_FALSE(pull_x().error);
+  EXPECT_EQ(*read_file(folder_ + "/x"), content);
+}
+
+TEST_F(PullTest, WhatWasReceivedBeforeIsContinued) {
+  const std::string md5 = md5_hex("content");
+  const std::string partial =
+      folder_ + "/.dvc/cache/partial/files-md5-" + md5.substr(0, 2) + "-" + md5.substr(2);
+  ASSERT_TRUE(write_file(partial, "cont"));
+  ASSERT_FALSE(pull_x().error);
+  EXPECT_EQ(*read_file(folder_ + "/x"), "content");
+  EXPECT_FALSE(fs::exists(partial));
+  // What was received is of something else: once more from the beginning.
+  fs::remove(folder_ + "/x");
+  fs::remove_all(folder_ + "/.dvc/cache/files");
+  ASSERT_TRUE(write_file(partial, "CONT"));
+  ASSERT_FALSE(pull_x().error);
+  EXPECT_EQ(*read_file(folder_ + "/x"), "content");
 }
 
 TEST_F(PullTest, OneOutputHasOneOwner) {

@@ -1,0 +1,37 @@
+#include "cli/dvc_targets.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace iris::cli {
+
+using dataset::DvcOut;
+
+Result<std::vector<DvcOut>> chosen_outs(const dataset::DvcRepository& repository,
+                                        const std::vector<std::string>& targets) {
+  auto outs = dataset::read_dvc_outs(repository);
+  if (!outs || targets.empty()) return outs;
+  std::vector<DvcOut> chosen;
+  for (const auto& target : targets) {
+    auto selected = dataset::select_dvc_outs(repository, *outs, ".", target);
+    if (!selected) return tl::unexpected(selected.error());
+    for (auto& out : *selected) {
+      const bool known = std::any_of(chosen.begin(), chosen.end(),
+                                     [&](const DvcOut& other) { return other.path == out.path; });
+      if (!known) chosen.push_back(std::move(out));
+    }
+  }
+  return chosen;
+}
+
+std::string shown_path(const DvcOut& out) {
+  return out.directory ? out.path + "/" : out.path;
+}
+
+std::size_t path_width(const std::vector<DvcOut>& outs) {
+  std::size_t width = 0;
+  for (const DvcOut& out : outs) width = std::max(width, shown_path(out).size());
+  return width;
+}
+
+}  // namespace iris::cli

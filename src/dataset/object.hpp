@@ -1,0 +1,31 @@
+// An object of a DVC repository: content under the name of its digest, in the cache and in remotes.
+//
+// DVC 3 keeps it as files/md5/ab/cdef…, DVC 2 as ab/cdef…; the listing of a directory ends with
+// ".dir". DVC 2's digest is of the text with Unix line ends when the content is text (DVC calls it
+// md5-dos2unix; dvc_data/hashfile/hash.py, istextfile.py).
+#pragma once
+
+#include <compare>
+#include <filesystem>
+#include <string>
+
+#include "base/result.hpp"
+
+namespace iris::dataset {
+
+struct ObjectId {
+  std::string md5{};  // 32 lower-case hexadecimal digits
+  bool listing = false;
+  bool dvc2 = false;
+
+  // Its path from the root of a cache or a remote.
+  std::string key() const;
+  auto operator<=>(const ObjectId&) const = default;
+};
+
+// The digest that a file's content has as an object of DVC 3, or of DVC 2.
+Result<std::string> digest_of_file(const std::string& path, bool dvc2);
+// True when there is a regular file with this digest.
+bool file_matches(const std::filesystem::path& path, const ObjectId& object);
+
+}  // namespace iris::dataset

@@ -1,0 +1,64 @@
+// A download on its way: a file that is continued by the next try, or by the next run, where this
+// one ended, and that gets its name only when it is whole and verified.
+//
+//   auto file = PartialFile::open(folder / "cdef.part", {});
+//   … remote.get(key, **file) …
+//   if ((*file)->md5() == expected) (*file)->publish(target, 0444); else (*file)->discard();
+//
+// The file is locked: a second process that wants the same object waits for the first.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "base/digest.hpp"
+#include "base/fd.hpp"
+#include "remote/remote.hpp"
+
+namespace iris::remote {
+
+class PartialFile final : public ByteSink {
+ public:
+  struct Watcher {
+    std::function<void(std::int64_t)> on_bytes{};  // less than 0: forgotten again
+    std::function<void(std::uint64_t)> on_expect{};  // the size of the whole, from the first byte
+  };
+
+  // Makes the folder and the file when they are missing; what is there is read once.
+  static Result<std::unique_ptr<PartialFile>> open(const std::filesystem::path& path,
+                                                   Watcher watcher);
+  // Keeps the file when it holds anything.
+  ~PartialFile() override;
+
+  std::uint64_t size() const override { return size_; }
+  Result<void> append(std::string_view bytes) override;
+  Result<void> restart() override;
+  void expect(std::uint64_t bytes) override;
+
+  // How much of it was there when it was opened.
+  std::uint64_t found_bytes() const { return found_bytes_; }
+  // Of everything; nothing can be appended afterwards.
+  std::string md5();
+  const std::filesystem::path& path() const { return path_; }
+
+  // Moves the file to its name on the same file system, replacing what has it. The mode is less the
+  // user's umask.
+  Result<void> publish(const std::filesystem::path& target, mode_t mode);
+  void discard();
+
+ private:
+  PartialFile(std::filesystem::path path, Fd fd, Watcher watcher);
+  Result<void> read_what_is_there();
+
+  std::filesystem::path path_;
+  Fd fd_;
+  Watcher watcher_;
+  Digest digest_ = Digest::md5();
+  std::uint64_t size_ = 0;
+  std::uint64_t found_bytes_ = 0;
+};
+
+}  // namespace iris::remote
