@@ -1,16 +1,14 @@
 #include "http/connection.hpp"
 
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
+#include <cerrno>
 #include <utility>
 
 namespace iris::http {
 namespace {
 
-namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 // Answers to pipelined requests go out together, up to this size.
@@ -28,9 +26,19 @@ constexpr auto kAgeGrace = 1s;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
+bool try_again(int code) {
+  return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
+}
+
+// How many bytes the socket took, which may be none; -1 when the connection is broken.
+ssize_t send_some(const Fd& socket, const char* data, std::size_t size) {
+  const ssize_t sent = send(socket.get(), data, size, MSG_NOSIGNAL);
+  return sent < 0 && try_again(errno) ? 0 : sent;
+}
+
 }  // namespace
 
-Connection::Connection(Server& server, Socket socket, SteadyTime now, bool surplus)
+Connection::Connection(Server& server, Fd socket, SteadyTime now, bool surplus)
     : server_(server),
       socket_(std::move(socket)),
       parser_(server.options_.limits),
@@ -39,31 +47,44 @@ Connection::Connection(Server& server, Socket socket, SteadyTime now, bool surpl
       age_deadline_(server.age_deadline(now)) {}
 
 Connection::~Connection() {
+  server_.loop_.forget(socket_.get(), *this);
   set_busy(false);
+}
+
+bool Connection::start() {
+  return server_.loop_.watch(socket_.get(), EventLoop::Interest::kRead, *this);
+}
+
+void Connection::on_ready() {
+  if (state_ == State::kWriting) {
+    write_rest();
+  } else {
+    read();
+  }
 }
 
 void Connection::read() {
   input_.make_room();
-  socket_.async_read_some(
-      asio::buffer(input_.room(), input_.room_bytes()),
-      [this](const boost::system::error_code& ec, std::size_t count) { on_read(ec, count); });
-}
-
-void Connection::on_read(const boost::system::error_code& ec, std::size_t count) {
-  if (ec) {
-    const bool in_midst = state_ == State::kReading && in_request_ && socket_.is_open();
-    if (in_midst && ec == asio::error::eof) return end_of_input();
-    if (in_midst) close_reason_ = CloseReason::kError;
-    return server_.remove(*this);
+  const ssize_t count = recv(socket_.get(), input_.room(), input_.room_bytes(), 0);
+  if (count < 0 && try_again(errno)) return;
+  if (count <= 0) {
+    const bool in_midst = state_ == State::kReading && in_request_;
+    if (in_midst && count == 0) return end_of_input();
+    return in_midst ? fail() : server_.remove(*this);
   }
   if (state_ == State::kLingering) {
-    lingered_bytes_ += count;
-    if (lingered_bytes_ > kLingerBytes) return server_.remove(*this);
-    return read();
+    lingered_bytes_ += static_cast<std::size_t>(count);
+    if (lingered_bytes_ > kLingerBytes) server_.remove(*this);
+    return;
   }
-  input_.received(count);
+  input_.received(static_cast<std::size_t>(count));
   read_at_ = server_.now();
   process(read_at_);
+}
+
+void Connection::fail() {
+  close_reason_ = CloseReason::kError;
+  server_.remove(*this);
 }
 
 // The client will send no more, but may still read (half-closed).
@@ -153,45 +174,43 @@ void Connection::close_when_answered(CloseReason reason) {
 
 // One attempt to write at once; what the socket does not take waits for its turn.
 void Connection::flush() {
-  auto& out = server_.out_;
+  const auto& out = server_.out_;
   if (out.size() == 0) return proceed();
-  boost::system::error_code ec;
-  const std::size_t sent = socket_.write_some(asio::buffer(out.data(), out.size()), ec);
-  if (ec && ec != asio::error::would_block) {
-    close_reason_ = CloseReason::kError;
-    return server_.remove(*this);
-  }
-  if (sent < out.size()) {
-    rest_.assign(out.data() + sent, out.size() - sent);
-    rest_sent_ = 0;
-    state_ = State::kWriting;
-    deadline_ = server_.now() + server_.options_.write_timeout;
-    set_busy(true);
-    return write_rest();
-  }
-  proceed();
+  const ssize_t sent = send_some(socket_, out.data(), out.size());
+  if (sent < 0) return fail();
+  const auto taken = static_cast<std::size_t>(sent);
+  if (taken == out.size()) return proceed();
+  rest_.assign(out.data() + taken, out.size() - taken);
+  rest_sent_ = 0;
+  set_busy(true);
+  await_writing();
+}
+
+void Connection::await_writing() {
+  deadline_ = server_.now() + server_.options_.write_timeout;
+  if (state_ == State::kWriting) return;
+  state_ = State::kWriting;
+  server_.loop_.change(socket_.get(), EventLoop::Interest::kWrite, *this);
 }
 
 void Connection::write_rest() {
-  socket_.async_write_some(
-      asio::buffer(rest_.data() + rest_sent_, rest_.size() - rest_sent_),
-      [this](const boost::system::error_code& ec, std::size_t count) { on_write(ec, count); });
-}
-
-void Connection::on_write(const boost::system::error_code& ec, std::size_t count) {
-  if (ec) {
-    close_reason_ = CloseReason::kError;
-    return server_.remove(*this);
-  }
-  rest_sent_ += count;
   if (rest_sent_ < rest_.size()) {
-    deadline_ = server_.now() + server_.options_.write_timeout;
-    return write_rest();
+    const ssize_t sent = send_some(socket_, rest_.data() + rest_sent_, rest_.size() - rest_sent_);
+    if (sent < 0) return fail();
+    rest_sent_ += static_cast<std::size_t>(sent);
+    if (rest_sent_ < rest_.size()) {
+      if (sent > 0) await_writing();  // a client that takes something has its time anew
+      return;
+    }
+    rest_ = {};
+    rest_sent_ = 0;
   }
-  rest_ = {};
   state_ = State::kReading;
+  server_.loop_.change(socket_.get(), EventLoop::Interest::kRead, *this);
   if (in_request_) deadline_ = server_.now() + server_.options_.read_timeout;
-  proceed();
+  if (unwritten_ > 0 || closing_) return proceed();
+  read_at_ = server_.now();
+  process(read_at_);
 }
 
 // Everything is written: on to the next request.
@@ -202,52 +221,43 @@ void Connection::proceed() {
     unwritten_ = 0;
     active_at_ = now;
   }
-  if (closing_) {
-    linger();
-    return read();
-  }
+  if (closing_) return linger();
   set_busy(in_request_);
-  if (!input_.empty() && !in_request_) {
-    // A batch was full. The other connections have their turn first.
-    asio::post(socket_.get_executor(), [this] {
-      if (!socket_.is_open()) return server_.remove(*this);
-      read_at_ = server_.now();
-      process(read_at_);
-    });
-    return;
-  }
+  // A batch was full. The other connections have their turn first: this one can be written to, so
+  // the loop comes back to it at once.
+  if (!input_.empty() && !in_request_) return await_writing();
   input_.shrink();
-  read();
 }
 
+// Reads on, until the client ends the connection or the deadline does.
 void Connection::linger() {
   state_ = State::kLingering;
   set_busy(false);
   deadline_ = server_.now() + kLingerTime;
   input_.consume(input_.unused().size());
-  boost::system::error_code ignored;
-  socket_.shutdown(Socket::shutdown_send, ignored);
+  shutdown(socket_.get(), SHUT_WR);
 }
 
 void Connection::check(SteadyTime now) {
-  if (!socket_.is_open()) return;
   switch (state_) {
     case State::kReading:
       if (in_request_) {
         if (now < deadline_) return;
         server_.out_.clear();
         refuse({408, "read_timeout", "the request did not end in time"});
-        boost::system::error_code ignored;  // the client was too slow; it may be gone
-        socket_.write_some(asio::buffer(server_.out_.data(), server_.out_.size()), ignored);
+        // Whether it arrives is not waited for: the client was too slow already.
+        send_some(socket_, server_.out_.data(), server_.out_.size());
         unwritten_ = 0;
-        linger();  // the pending read goes on as the lingering one
+        linger();
       } else if (input_.empty()) {
         check_idle(now);
       }
       return;
     case State::kWriting:
+      if (now >= deadline_) fail();
+      return;
     case State::kLingering:
-      if (now >= deadline_) abort();
+      if (now >= deadline_) server_.remove(*this);
       return;
   }
 }
@@ -259,23 +269,20 @@ void Connection::check_idle(SteadyTime now) {
   if (idle >= server_.options_.idle_timeout) return close_idle(CloseReason::kIdle);
 }
 
-// The pending read goes on as the lingering one.
 void Connection::close_idle(CloseReason reason) {
   if (bytes_are_waiting()) return;
   close_when_answered(reason);
   linger();
 }
 
-bool Connection::bytes_are_waiting() {
+bool Connection::bytes_are_waiting() const {
   int count = 0;
-  return ioctl(socket_.native_handle(), FIONREAD, &count) == 0 && count > 0;
+  return ioctl(socket_.get(), FIONREAD, &count) == 0 && count > 0;
 }
 
-bool Connection::abort() {
+bool Connection::cut() {
   const bool lost = state_ == State::kWriting || (state_ == State::kReading && in_request_);
   if (lost) close_reason_ = CloseReason::kError;
-  boost::system::error_code ignored;
-  socket_.close(ignored);
   return lost;
 }
 

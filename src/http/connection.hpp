@@ -1,49 +1,52 @@
 // One client's connection: reads requests, has them answered in order, writes the answers.
 //
-// At any time exactly one operation is pending (a read, a write or a posted continuation), and only
-// its completion removes the connection. Whoever wants to end a connection from outside closes the
-// socket; the pending operation then completes and removes it.
+// It waits either to read or to write, never for both: while a client does not take its answers,
+// nothing more is read from it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 
+#include "base/fd.hpp"
+#include "http/event_loop.hpp"
 #include "http/read_buffer.hpp"
 #include "http/request_parser.hpp"
 #include "http/server.hpp"
 
 namespace iris::http {
 
-class Connection {
+class Connection final : public EventLoop::Watcher {
  public:
   // One that is `surplus` is told so when it asks, and closed.
-  Connection(Server& server, Socket socket, SteadyTime now, bool surplus);
+  Connection(Server& server, Fd socket, SteadyTime now, bool surplus);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  void start() { read(); }
-  CloseReason close_reason() const { return close_reason_; }
+  // Begins to read; false when it cannot be watched.
+  bool start();
+  void on_ready() override;
 
-  // Enforces the deadlines.
+  // Enforces the deadlines. May remove the connection, as on_ready() may.
   void check(SteadyTime now);
 
-  // Ends at once; true when a request lost its answer.
-  bool abort();
+  // It is about to be removed by force; true when a request loses its answer.
+  bool cut();
+
+  CloseReason close_reason() const { return close_reason_; }
 
   std::size_t index = 0;  // the place in the server's list
 
  private:
   enum class State {
     kReading,    // waits for a request or the rest of one
-    kWriting,    // the client does not take its answers fast enough; nothing is read meanwhile
+    kWriting,    // waits to write: the rest of answers, or answers to what was read already
     kLingering,  // has said its last; reads until the client has, too
   };
 
   void read();
-  void on_read(const boost::system::error_code& ec, std::size_t count);
-  void on_write(const boost::system::error_code& ec, std::size_t count);
+  void write_rest();
 
   void process(SteadyTime now);
   bool process_one(SteadyTime now);
@@ -52,17 +55,18 @@ class Connection {
   void end_of_input();
   void flush();
   void proceed();
-  void write_rest();
+  void await_writing();
   void linger();
+  void fail();
 
   void close_when_answered(CloseReason reason);
   void close_idle(CloseReason reason);
-  bool bytes_are_waiting();
+  bool bytes_are_waiting() const;
   void check_idle(SteadyTime now);
   void set_busy(bool busy);
 
   Server& server_;
-  Socket socket_;
+  Fd socket_;
   RequestParser parser_;
   ReadBuffer input_;
   std::string rest_;  // answers the socket would not take at once

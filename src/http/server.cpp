@@ -2,7 +2,6 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <utility>
@@ -26,37 +25,44 @@ constexpr std::size_t kRefusedAtATime = 64;
 
 }  // namespace
 
-Server::Server(boost::asio::io_context& io, const ServerOptions& options, Handler& handler,
-               Counters& counters, const Clock& clock, std::uint64_t seed)
-    : io_(io),
+Server::Server(EventLoop& loop, const ServerOptions& options, Handler& handler, Counters& counters,
+               const Clock& clock, std::uint64_t seed)
+    : loop_(loop),
       options_(options),
       handler_(handler),
       counters_(counters),
       clock_(clock),
       random_(static_cast<std::minstd_rand::result_type>(seed)),
-      acceptor_(io.get_executor()),
-      timer_(io.get_executor()) {}
+      timer_(loop, [this] { tick(); }) {}
 
-Server::~Server() = default;
-
-void Server::listen(Fd socket) {
-  int family = AF_INET;
-  socklen_t size = sizeof family;
-  getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);
-  const auto protocol =
-      family == AF_INET6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4();
-  acceptor_.assign(protocol, socket.release());
-  await_connection();
+Server::~Server() {
+  close_listener();
 }
 
-void Server::await_connection() {
-  if (std::exchange(awaiting_, true)) return;
-  acceptor_.async_wait(Acceptor::wait_read, [this](const boost::system::error_code& ec) {
-    awaiting_ = false;
-    if (ec) return;  // closed
-    accept_queued();
-    if (!accept_paused_) await_connection();
-  });
+void Server::listen(Fd socket) {
+  listener_ = std::move(socket);
+  resume_accepting();
+}
+
+void Server::resume_accepting() {
+  accept_paused_ = !loop_.watch(listener_.get(), EventLoop::Interest::kRead, *this);
+  if (accept_paused_) arm_tick();
+}
+
+void Server::pause_accepting() {
+  if (std::exchange(accept_paused_, true)) return;
+  loop_.forget(listener_.get(), *this);
+  arm_tick();
+}
+
+void Server::close_listener() {
+  if (!listener_) return;
+  loop_.forget(listener_.get(), *this);
+  listener_ = Fd();
+}
+
+void Server::on_ready() {
+  accept_queued();
 }
 
 void Server::accept_queued() {
@@ -67,36 +73,29 @@ void Server::accept_queued() {
 
 // Returns whether there may be more.
 bool Server::accept_one() {
-  accept_paused_ = connections_.size() >= options_.max_connections + kRefusedAtATime;
-  if (accept_paused_) {
-    arm_tick();
+  if (connections_.size() >= options_.max_connections + kRefusedAtATime) {
+    pause_accepting();
     return false;
   }
-  Fd socket(accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  Fd socket(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (socket) {
     add(std::move(socket));
     return true;
   }
   // Out of descriptors or memory: trying at once again would spin.
   const int code = errno;
-  accept_paused_ = code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
-  if (accept_paused_) arm_tick();
+  if (code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM) pause_accepting();
   return code == ECONNABORTED || code == EINTR || code == EPROTO;
 }
 
-void Server::add(Fd fd) {
-  Socket socket(io_.get_executor());
-  boost::system::error_code ec;
-  socket.assign(acceptor_.local_endpoint(ec).protocol(), fd.get(), ec);
-  if (ec) return;
-  fd.release();
-  socket.non_blocking(true, ec);
+void Server::add(Fd socket) {
   const bool surplus = connections_.size() >= options_.max_connections;
-  connections_.push_back(std::make_unique<Connection>(*this, std::move(socket), now(), surplus));
-  connections_.back()->index = connections_.size() - 1;
+  auto connection = std::make_unique<Connection>(*this, std::move(socket), now(), surplus);
+  if (!connection->start()) return;
+  connection->index = connections_.size();
+  connections_.push_back(std::move(connection));
   counters_.accepted.add();
   counters_.connections.add();
-  connections_.back()->start();
   arm_tick();
 }
 
@@ -112,20 +111,17 @@ void Server::remove(Connection& connection) {
 
 void Server::arm_tick() {
   if (std::exchange(ticking_, true)) return;
-  timer_.expires_after(draining_ ? kDrainTick : kTick);
-  timer_.async_wait([this](const boost::system::error_code&) {
-    ticking_ = false;
-    if (!stopped_) tick();  // also when cancelled: the drain wants it at once
-  });
+  timer_.expire_after(draining_ ? kDrainTick : kTick);
 }
 
 void Server::tick() {
+  ticking_ = false;
+  if (stopped_) return;
   const SteadyTime time = now();
-  for (const auto& connection : connections_) connection->check(time);
-  if (accept_paused_ && acceptor_.is_open()) {
-    accept_queued();
-    if (!accept_paused_) await_connection();
-  }
+  // Backwards, because the last takes the place of one that is removed.
+  for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->check(time);
+  if (stopped_) return;
+  if (accept_paused_) resume_accepting();
   if (!connections_.empty() || accept_paused_) arm_tick();
   finish_drain_if_done();
 }
@@ -133,30 +129,29 @@ void Server::tick() {
 void Server::drain(std::function<void()> done) {
   draining_ = true;
   drained_ = std::move(done);
-  arm_tick();
-  timer_.cancel();
+  ticking_ = true;
+  timer_.expire_after(0ns);
 }
 
 void Server::finish_drain_if_done() {
   if (!draining_ || !drained_ || !connections_.empty()) return;
-  if (acceptor_.is_open()) accept_queued();
+  if (listener_) accept_queued();
   if (!connections_.empty()) return;
-  boost::system::error_code ignored;
-  acceptor_.close(ignored);
+  close_listener();
   stopped_ = true;
-  timer_.cancel();
   std::exchange(drained_, nullptr)();
 }
 
 std::size_t Server::abort() {
-  boost::system::error_code ignored;
-  acceptor_.close(ignored);
+  close_listener();
   stopped_ = true;
-  timer_.cancel();
-  const auto cut = std::count_if(connections_.begin(), connections_.end(),
-                                 [](const auto& connection) { return connection->abort(); });
+  std::size_t cut = 0;
+  while (!connections_.empty()) {
+    if (connections_.back()->cut()) ++cut;
+    remove(*connections_.back());
+  }
   finish_drain_if_done();
-  return static_cast<std::size_t>(cut);
+  return cut;
 }
 
 SteadyTime Server::age_deadline(SteadyTime now) {

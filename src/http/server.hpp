@@ -1,16 +1,12 @@
 // The connections of one thread: accepts them, holds them, enforces their deadlines, drains them.
-// Everything here happens in the thread that runs the io_context.
+// Everything here happens in the thread that runs the loop.
 //
-//   Server server(io, options, handler, counters, clock, seed);
+//   Server server(loop, options, handler, counters, clock, seed);
 //   server.listen(std::move(fd));
-//   io.run();                                   // elsewhere: post(io, [&] { server.drain(done); })
+//   loop.run();                                 // elsewhere: loop.post([&] { server.drain(done);
+//   })
 #pragma once
 
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -23,17 +19,11 @@
 #include "base/clock.hpp"
 #include "base/fd.hpp"
 #include "http/counters.hpp"
+#include "http/event_loop.hpp"
 #include "http/handler.hpp"
 #include "http/request_parser.hpp"
 
 namespace iris::http {
-
-// Executors by their concrete type: the type-erased default costs a virtual call each time.
-using Executor = boost::asio::io_context::executor_type;
-using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
-using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, Executor>;
-using Timer = boost::asio::basic_waitable_timer<
-    std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 class Connection;
 
@@ -48,10 +38,11 @@ struct ServerOptions {
   std::size_t max_connections = 10'000;           // more are answered with 429
 };
 
-class Server {
+class Server final : EventLoop::Watcher {
  public:
-  Server(boost::asio::io_context& io, const ServerOptions& options, Handler& handler,
-         Counters& counters, const Clock& clock, std::uint64_t seed);
+  // Throws std::system_error when the process is out of descriptors.
+  Server(EventLoop& loop, const ServerOptions& options, Handler& handler, Counters& counters,
+         const Clock& clock, std::uint64_t seed);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -70,7 +61,10 @@ class Server {
  private:
   friend class Connection;
 
-  void await_connection();
+  void on_ready() override;  // a connection is in the queue
+  void pause_accepting();
+  void resume_accepting();
+  void close_listener();
   void accept_queued();
   bool accept_one();
   void add(Fd socket);
@@ -84,16 +78,15 @@ class Server {
   SteadyTime now();
   std::string_view date() const { return {date_.data(), date_.size()}; }
 
-  boost::asio::io_context& io_;
+  EventLoop& loop_;
   const ServerOptions options_;
   Handler& handler_;
   Counters& counters_;
   const Clock& clock_;
   std::minstd_rand random_;
-  Acceptor acceptor_;
+  Fd listener_;
   Timer timer_;
   bool ticking_ = false;
-  bool awaiting_ = false;
   bool accept_paused_ = false;  // out of descriptors; the tick tries again
   bool stopped_ = false;
   bool draining_ = false;

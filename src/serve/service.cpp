@@ -1,13 +1,18 @@
 #include "serve/service.hpp"
 
+#include <sys/signalfd.h>
+#include <unistd.h>
+
 #include <atomic>
-#include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
+#include <cerrno>
 #include <csignal>
 #include <random>
+#include <system_error>
 #include <thread>
 #include <vector>
 
+#include "base/fd.hpp"
+#include "http/event_loop.hpp"
 #include "http/listen.hpp"
 #include "serve/metrics.hpp"
 #include "serve/routes.hpp"
@@ -15,20 +20,52 @@
 namespace iris::serve {
 namespace {
 
-namespace asio = boost::asio;
-
 // One thread with its own loop, connections and counts.
 struct Worker {
   Worker(const ServiceOptions& options, std::shared_ptr<const ServedModel> model,
          WorkerMetrics& metrics, const std::atomic<bool>& draining, const Clock& clock)
       : routes(std::move(model), metrics, draining),
-        server(io, options.http, routes, metrics.http, clock, std::random_device{}()) {}
+        server(loop, options.http, routes, metrics.http, clock, std::random_device{}()) {}
 
-  // Only this thread touches its sockets, so the reactor need not lock for them.
-  asio::io_context io{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
+  http::EventLoop loop;
   ServiceRoutes routes;
   http::Server server;
   std::thread thread;
+};
+
+// SIGTERM and SIGINT as events of a loop, for as long as it lives. Blocks them in the thread that
+// makes it and in those that this one starts.
+class EndSignals final : http::EventLoop::Watcher {
+ public:
+  EndSignals(http::EventLoop& loop, std::function<void()> arrived)
+      : loop_(loop), arrived_(std::move(arrived)) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, &before_);
+    descriptor_ = Fd(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
+    if (!descriptor_ || !loop_.watch(descriptor_.get(), http::EventLoop::Interest::kRead, *this)) {
+      throw std::system_error(errno, std::generic_category(), "signalfd");
+    }
+  }
+  ~EndSignals() {
+    loop_.forget(descriptor_.get(), *this);
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  EndSignals(const EndSignals&) = delete;
+  EndSignals& operator=(const EndSignals&) = delete;
+
+ private:
+  void on_ready() override {
+    signalfd_siginfo signal;
+    if (read(descriptor_.get(), &signal, sizeof signal) == sizeof signal) arrived_();
+  }
+
+  http::EventLoop& loop_;
+  std::function<void()> arrived_;
+  sigset_t before_;
+  Fd descriptor_;
 };
 
 http::ServerOptions admin_options(const ServiceOptions& options) {
@@ -59,7 +96,7 @@ struct Service::State {
   }
 
   Result<void> open_sockets();
-  void await_signal();
+  void end();
   void drain();
   void abort();
   std::size_t run();
@@ -72,9 +109,8 @@ struct Service::State {
   std::string admin_address;
   std::atomic<bool> draining{false};
   std::vector<std::unique_ptr<WorkerMetrics>> metrics;
-  asio::io_context control{1};
-  asio::signal_set signals{control};
-  http::Timer drain_deadline{control.get_executor()};
+  http::EventLoop control;
+  http::Timer drain_deadline{control, [this] { abort(); }};
   http::Counters admin_counters;
   AdminRoutes admin_routes;
   http::Server admin;
@@ -117,48 +153,40 @@ Result<void> Service::State::open_sockets() {
   return {};
 }
 
-void Service::State::await_signal() {
-  signals.async_wait([this](const boost::system::error_code& ec, int) {
-    if (ec) return;
-    if (draining.exchange(true)) {
-      log.warn("second signal: ending at once");
-      return abort();
-    }
-    log.info("draining: answering what is under way, for {:.0f} s at most",
-             to_seconds(options.drain_timeout));
-    drain();
-    await_signal();
-  });
+void Service::State::end() {
+  if (draining.exchange(true)) {
+    log.warn("second signal: ending at once");
+    return abort();
+  }
+  log.info("draining: answering what is under way, for {:.0f} s at most",
+           to_seconds(options.drain_timeout));
+  drain();
 }
 
 void Service::State::drain() {
   for (const auto& worker : workers) {
-    asio::post(worker->io, [this, &server = worker->server] {
-      server.drain([this] {
-        asio::post(control, [this] {
+    worker->loop.post([this, &worker = *worker] {
+      worker.server.drain([this, &worker] {
+        worker.loop.stop();
+        control.post([this] {
           if (++drained == workers.size()) control.stop();
         });
       });
     });
   }
-  drain_deadline.expires_after(options.drain_timeout);
-  drain_deadline.async_wait([this](const boost::system::error_code& ec) {
-    if (!ec) abort();
-  });
+  drain_deadline.expire_after(options.drain_timeout);
 }
 
 void Service::State::abort() {
   for (const auto& worker : workers) {
-    asio::post(worker->io, [this, &server = worker->server] { cut += server.abort(); });
+    worker->loop.post([this, &server = worker->server] { cut += server.abort(); });
   }
 }
 
 std::size_t Service::State::run() {
-  signals.add(SIGTERM);
-  signals.add(SIGINT);
-  await_signal();
+  const EndSignals signals(control, [this] { end(); });
   for (const auto& worker : workers) {
-    worker->thread = std::thread([&io = worker->io] { io.run(); });
+    worker->thread = std::thread([&loop = worker->loop] { loop.run(); });
   }
   control.run();
   for (const auto& worker : workers) worker->thread.join();

@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <boost/asio/post.hpp>
 #include <functional>
 #include <optional>
 #include <string>
@@ -38,7 +37,7 @@ class Echo final : public Handler {
 class ServerTest : public testing::Test {
  protected:
   void serve(const ServerOptions& options) {
-    server_.emplace(io_, options, echo_, counters_, clock_, 1);
+    server_.emplace(loop_, options, echo_, counters_, clock_, 1);
     auto listeners = listen_on("127.0.0.1", 0, 1);
     ASSERT_TRUE(listeners);
     size_ = sizeof address_;
@@ -61,8 +60,7 @@ class ServerTest : public testing::Test {
   bool run_until(const std::function<bool()>& done) {
     for (int i = 0; i < 400; ++i) {
       if (done()) return true;
-      io_.restart();
-      io_.run_for(5ms);
+      loop_.run_once(5ms);
     }
     return false;
   }
@@ -92,7 +90,7 @@ class ServerTest : public testing::Test {
   }
 
   ManualClock clock_;
-  boost::asio::io_context io_{1};
+  EventLoop loop_;
   Echo echo_;
   Counters counters_;
   std::optional<Server> server_;
@@ -127,8 +125,7 @@ TEST_F(ServerTest, AnswersBytesThatComeOneByOne) {
   const auto client = connect();
   for (const char byte : kGet) {
     send(client, std::string_view(&byte, 1));
-    io_.restart();
-    io_.run_for(1ms);
+    loop_.run_once(1ms);
   }
   EXPECT_NE(receive(client, "/a ").find("200 OK"), std::string::npos);
 }
@@ -274,7 +271,7 @@ TEST_F(ServerTest, DrainsWithoutLosingWhatWasSentOrQueued) {
   const auto queued = connect();
   send(queued, kGet);
   bool drained = false;
-  boost::asio::post(io_, [&] { server_->drain([&] { drained = true; }); });
+  loop_.post([&] { server_->drain([&] { drained = true; }); });
   const auto answer = receive(queued, "<end>");
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 "));
   EXPECT_NE(answer.find("Connection: close"), std::string::npos);

@@ -52,6 +52,16 @@ std::string talk(const Fd& client, std::string_view request, std::string_view en
 
 class ServiceTest : public testing::Test {
  protected:
+  // The service takes the signals from where they wait; no thread of the test may have them first.
+  ServiceTest() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, &before_);
+  }
+  ~ServiceTest() override { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
   void open(ServiceOptions options) {
     options.host = "127.0.0.1";
     options.port = 0;
@@ -71,6 +81,7 @@ class ServiceTest : public testing::Test {
     return cut_;
   }
 
+  sigset_t before_{};
   SystemClock clock_;
   Log log_;
   std::unique_ptr<Service> service_;
