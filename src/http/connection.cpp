@@ -55,15 +55,15 @@ bool Connection::start() {
   return server_.loop_.watch(socket_.get(), EventLoop::Interest::kRead, *this);
 }
 
-void Connection::on_ready() {
+void Connection::on_ready(bool ended) {
   if (state_ == State::kWriting) {
     write_rest();
   } else {
-    read();
+    read(ended);
   }
 }
 
-void Connection::read() {
+void Connection::read(bool ended) {
   input_.make_room();
   const ssize_t count = recv(socket_.get(), input_.room(), input_.room_bytes(), 0);
   if (count < 0 && try_again(errno)) return;
@@ -72,6 +72,9 @@ void Connection::read() {
     if (in_midst && count == 0) return end_of_input();
     return in_midst ? fail() : server_.remove(*this);
   }
+  // There is more behind these bytes, be it the end: after the turn of the others.
+  const bool more = ended || static_cast<std::size_t>(count) == input_.room_bytes();
+  if (more) server_.loop_.change(socket_.get(), EventLoop::Interest::kRead, *this);
   if (state_ == State::kLingering) {
     lingered_bytes_ += static_cast<std::size_t>(count);
     if (lingered_bytes_ > kLingerBytes) server_.remove(*this);

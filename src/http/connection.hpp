@@ -26,7 +26,7 @@ class Connection final : public EventLoop::Watcher {
 
   // Begins to read; false when it cannot be watched.
   bool start();
-  void on_ready() override;
+  void on_ready(bool ended) override;
 
   // Enforces the deadlines. May remove the connection, as on_ready() may.
   void check(SteadyTime now);
@@ -45,7 +45,7 @@ class Connection final : public EventLoop::Watcher {
     kLingering,  // has said its last; reads until the client has, too
   };
 
-  void read();
+  void read(bool ended);
   void write_rest();
 
   void process(SteadyTime now);

@@ -22,6 +22,13 @@ void require(bool watched) {
   if (!watched) throw std::system_error(errno, std::generic_category(), "epoll_ctl");
 }
 
+epoll_event event_of(EventLoop::Interest interest, EventLoop::Watcher& watcher) {
+  epoll_event event{};
+  event.events = static_cast<std::uint32_t>(interest) | EPOLLRDHUP | EPOLLET;
+  event.data.ptr = &watcher;
+  return event;
+}
+
 // Event and timer descriptors are read to quieten them; what they count does not matter.
 void quieten(const Fd& descriptor) {
   std::uint64_t count = 0;
@@ -34,16 +41,12 @@ EventLoop::EventLoop()
     : epoll_(opened(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")), mailbox_(*this) {}
 
 bool EventLoop::watch(int descriptor, Interest interest, Watcher& watcher) {
-  epoll_event event{};
-  event.events = static_cast<std::uint32_t>(interest);
-  event.data.ptr = &watcher;
+  auto event = event_of(interest, watcher);
   return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) == 0;
 }
 
 void EventLoop::change(int descriptor, Interest interest, Watcher& watcher) {
-  epoll_event event{};
-  event.events = static_cast<std::uint32_t>(interest);
-  event.data.ptr = &watcher;
+  auto event = event_of(interest, watcher);
   epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, descriptor, &event);
 }
 
@@ -72,8 +75,10 @@ void EventLoop::handle_events(int timeout_ms) {
   // An interruption by a signal is no event.
   ready_ = std::max(0, epoll_wait(epoll_.get(), events_.data(), kEventsPerWait, timeout_ms));
   for (int i = 0; i < ready_; ++i) {
-    void* watcher = events_[static_cast<std::size_t>(i)].data.ptr;
-    if (watcher != nullptr) static_cast<Watcher*>(watcher)->on_ready();
+    const auto& event = events_[static_cast<std::size_t>(i)];
+    if (event.data.ptr == nullptr) continue;
+    const bool ended = (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    static_cast<Watcher*>(event.data.ptr)->on_ready(ended);
   }
   ready_ = 0;
 }
@@ -92,7 +97,7 @@ void EventLoop::Mailbox::post(std::function<void()> task) {
   [[maybe_unused]] const auto ignored = write(event_.get(), &one, sizeof one);
 }
 
-void EventLoop::Mailbox::on_ready() {
+void EventLoop::Mailbox::on_ready(bool) {
   quieten(event_);
   std::vector<std::function<void()>> tasks;
   {
@@ -127,7 +132,7 @@ void Timer::cancel() {
   timerfd_settime(timer_.get(), 0, &never, nullptr);
 }
 
-void Timer::on_ready() {
+void Timer::on_ready(bool) {
   quieten(timer_);
   expired_();
 }

@@ -1,5 +1,6 @@
-// The sockets of one thread: an epoll loop, level-triggered. A descriptor is read when there is
-// something to read, so that a request costs one recv and one send.
+// The sockets of one thread: a loop over epoll. It tells of a change, not of a state (it is
+// edge-triggered): the kernel then looks at a socket once for each request, not again before it
+// sleeps. Who does not read all there is asks with change() to be told again.
 //
 //   EventLoop loop;
 //   loop.watch(socket, EventLoop::Interest::kRead, watcher);   // watcher.on_ready() from run()
@@ -25,11 +26,12 @@ class EventLoop {
  public:
   enum class Interest : std::uint32_t { kRead = EPOLLIN, kWrite = EPOLLOUT };
 
-  // Told whenever its descriptor can be read or written, whichever it asked for, or has failed: the
-  // next system call on it says which.
+  // Told when its descriptor has become ready for what it asked, or has failed, which the next
+  // system call on it says. `ended`: the other side will send no more, so that there is an end to
+  // be read behind the bytes, and nothing will be told of it again.
   class Watcher {
    public:
-    virtual void on_ready() = 0;
+    virtual void on_ready(bool ended) = 0;
 
    protected:
     ~Watcher() = default;
@@ -42,6 +44,7 @@ class EventLoop {
 
   // Returns false when the kernel has no room for another. The watcher must live until forget().
   [[nodiscard]] bool watch(int descriptor, Interest interest, Watcher& watcher);
+  // Tells at once if the descriptor is ready, whatever was told before.
   void change(int descriptor, Interest interest, Watcher& watcher);
   // The watcher is not called again, not even for what the kernel has reported already. Must come
   // before the descriptor is closed.
@@ -60,7 +63,7 @@ class EventLoop {
    public:
     explicit Mailbox(EventLoop& loop);
     void post(std::function<void()> task);
-    void on_ready() override;
+    void on_ready(bool ended) override;
 
    private:
     Fd event_;
@@ -93,7 +96,7 @@ class Timer final : EventLoop::Watcher {
   void cancel();
 
  private:
-  void on_ready() override;
+  void on_ready(bool ended) override;
 
   EventLoop& loop_;
   Fd timer_;

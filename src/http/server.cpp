@@ -61,7 +61,7 @@ void Server::close_listener() {
   listener_ = Fd();
 }
 
-void Server::on_ready() {
+void Server::on_ready(bool) {
   accept_queued();
 }
 
@@ -69,6 +69,7 @@ void Server::accept_queued() {
   for (int i = 0; i < kAcceptBatch; ++i) {
     if (!accept_one()) return;
   }
+  loop_.change(listener_.get(), EventLoop::Interest::kRead, *this);
 }
 
 // Returns whether there may be more.

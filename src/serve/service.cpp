@@ -57,9 +57,9 @@ class EndSignals final : http::EventLoop::Watcher {
   EndSignals& operator=(const EndSignals&) = delete;
 
  private:
-  void on_ready() override {
+  void on_ready(bool) override {
     signalfd_siginfo signal;
-    if (read(descriptor_.get(), &signal, sizeof signal) == sizeof signal) arrived_();
+    while (read(descriptor_.get(), &signal, sizeof signal) == sizeof signal) arrived_();
   }
 
   http::EventLoop& loop_;
