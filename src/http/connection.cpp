@@ -151,6 +151,7 @@ void Connection::answer(SteadyTime now) {
   if (server_.draining_) close_when_answered(CloseReason::kDrain);
 
   Response response(server_.out_, {.date = server_.date(),
+                                   .json_head = server_.json_head_,
                                    .head_only = request.method == Method::kHead,
                                    .close = closing_,
                                    .keep_alive_1_0 = parser_.http_1_0()});

@@ -16,6 +16,9 @@ namespace beast = boost::beast;
 // comes back to a last chunk that was not complete.
 constexpr std::size_t kShortestChunkedRest = 5;
 
+// Larger heads are parsed each time; a connection keeps no more than this for its next request.
+constexpr std::size_t kKnownHeadBytes = 1024;
+
 // A chunked body larger than this is given back to the allocator after its request.
 constexpr std::size_t kKeptChunkBytes = std::size_t{64} << 10;
 
@@ -44,13 +47,13 @@ Method method_of(beast::http::verb verb) {
 
 void RequestParser::Beast::on_request_impl(beast::http::verb method, View, View target, int version,
                                            Code&) {
-  owner_.method_ = method_of(method);
-  owner_.version_ = version;
+  owner_.head_.method = method_of(method);
+  owner_.head_.version = version;
   if (target.starts_with("http://")) {  // absolute form: as good as the path alone
     target.remove_prefix(std::min(target.size(), target.find('/', std::size("http://") - 1)));
   }
-  owner_.path_ = {static_cast<std::size_t>(target.data() - owner_.base_),
-                  std::min(target.size(), target.find('?'))};
+  owner_.head_.path = {static_cast<std::size_t>(target.data() - owner_.base_),
+                       std::min(target.size(), target.find('?'))};
 }
 
 void RequestParser::Beast::on_field_impl(beast::http::field name, View, View value, Code& ec) {
@@ -58,18 +61,18 @@ void RequestParser::Beast::on_field_impl(beast::http::field name, View, View val
   if (owner_.head_done_) return;  // trailers say nothing that is used here
   switch (name) {
     case field::host:
-      ++owner_.hosts_;
+      ++owner_.head_.hosts;
       break;
     case field::content_length:
       // Beast accepts equal lengths said twice; whoever sends them is not to be trusted with where
       // the next request begins.
-      if (++owner_.lengths_ > 1 || value.find(',') != View::npos) {
+      if (++owner_.head_.lengths > 1 || value.find(',') != View::npos) {
         owner_.refuse(400, "framing", "Content-Length is given twice");
         ec = beast::http::error::bad_content_length;
       }
       break;
     case field::transfer_encoding:
-      owner_.transfer_encoding_ = true;
+      owner_.head_.transfer_encoding = true;
       if (!equals_ignoring_case(view(value), "chunked")) {
         owner_.refuse(501, "framing", "Transfer-Encoding: only \"chunked\" is supported");
         ec = beast::http::error::bad_transfer_encoding;
@@ -79,7 +82,7 @@ void RequestParser::Beast::on_field_impl(beast::http::field name, View, View val
       owner_.set_media_type(view(value));
       break;
     case field::expect:
-      owner_.expects_continue_ = equals_ignoring_case(view(value), "100-continue");
+      owner_.head_.expects_continue = equals_ignoring_case(view(value), "100-continue");
       break;
     default:
       break;
@@ -88,22 +91,22 @@ void RequestParser::Beast::on_field_impl(beast::http::field name, View, View val
 
 void RequestParser::Beast::on_header_impl(Code& ec) {
   owner_.head_done_ = true;
-  owner_.keep_alive_ = keep_alive();
-  const bool is_1_0 = owner_.version_ == 10;
-  if (owner_.hosts_ > 1 || (owner_.hosts_ == 0 && !is_1_0)) {
+  owner_.head_.keep_alive = keep_alive();
+  const bool is_1_0 = owner_.head_.version == 10;
+  if (owner_.head_.hosts > 1 || (owner_.head_.hosts == 0 && !is_1_0)) {
     owner_.refuse(400, "framing", "expected one Host field in an HTTP/1.1 request");
     ec = beast::http::error::bad_field;
-  } else if (owner_.transfer_encoding_ && is_1_0) {
+  } else if (owner_.head_.transfer_encoding && is_1_0) {
     owner_.refuse(400, "framing", "Transfer-Encoding in an HTTP/1.0 request");
     ec = beast::http::error::bad_transfer_encoding;
   }
 }
 
 std::size_t RequestParser::Beast::on_body_impl(View bytes, Code&) {
-  if (owner_.body_.size == 0) {
-    owner_.body_.offset = static_cast<std::size_t>(bytes.data() - owner_.base_);
+  if (owner_.head_.body.size == 0) {
+    owner_.head_.body.offset = static_cast<std::size_t>(bytes.data() - owner_.base_);
   }
-  owner_.body_.size += bytes.size();
+  owner_.head_.body.size += bytes.size();
   return bytes.size();
 }
 
@@ -113,34 +116,48 @@ std::size_t RequestParser::Beast::on_chunk_body_impl(std::uint64_t, View bytes, 
 }
 
 void RequestParser::reset() {
-  beast_.emplace(*this);
-  beast_->eager(true);
-  beast_->header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
-  beast_->body_limit(limits_.body_bytes);
+  beast_.reset();
   fault_ = {};
   consumed_ = 0;
-  path_ = {};
-  body_ = {};
+  head_done_ = false;
   if (chunks_.capacity() > kKeptChunkBytes) {
     chunks_ = {};
   } else {
     chunks_.clear();
   }
-  method_ = Method::kOther;
-  media_type_ = MediaType::kNone;
-  media_text_size_ = 0;
-  version_ = 11;
-  hosts_ = 0;
-  lengths_ = 0;
-  transfer_encoding_ = false;
-  head_done_ = false;
-  keep_alive_ = true;
-  expects_continue_ = false;
+}
+
+// Whether head_ holds for this message, too, and its body is there as well.
+bool RequestParser::repeats_known_head(std::string_view message) const {
+  return !known_.empty() && message.size() >= known_.size() + head_.body.size &&
+         message.starts_with(known_);
 }
 
 Progress RequestParser::feed(std::string_view message) {
+  if (!beast_) {
+    if (repeats_known_head(message)) {
+      consumed_ = known_.size() + head_.body.size;
+      head_done_ = true;
+      return Progress::kComplete;
+    }
+    head_ = {};
+    known_.clear();
+    beast_.emplace(*this);
+    beast_->eager(true);
+    beast_->header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
+    beast_->body_limit(limits_.body_bytes);
+  }
+  const Progress progress = parse(message);
+  if (progress == Progress::kComplete && !head_.transfer_encoding) {
+    const std::size_t head_bytes = consumed_ - head_.body.size;
+    if (head_bytes <= kKnownHeadBytes) known_.assign(message.data(), head_bytes);
+  }
+  return progress;
+}
+
+Progress RequestParser::parse(std::string_view message) {
   base_ = message.data();
-  const bool was_in_chunks = head_done_ && transfer_encoding_;
+  const bool was_in_chunks = head_done_ && head_.transfer_encoding;
   const std::size_t fresh = message.size() - consumed_;
   if (fresh == 0) return head_done_ ? Progress::kBody : Progress::kHead;
   if (was_in_chunks && fresh < kShortestChunkedRest) return Progress::kBody;
@@ -150,8 +167,8 @@ Progress RequestParser::feed(std::string_view message) {
   if (ec && ec != beast::http::error::need_more) return fault_ ? Progress::kFault : refuse(ec);
   if (beast_->is_done()) {
     // The padding is part of the string, so that reading it is reading the string.
-    if (transfer_encoding_) {
-      body_.size = chunks_.size();
+    if (head_.transfer_encoding) {
+      head_.body.size = chunks_.size();
       chunks_.append(kBodyPadding, '\0');
     }
     return Progress::kComplete;
@@ -170,12 +187,13 @@ Progress RequestParser::feed(std::string_view message) {
 }
 
 Request RequestParser::request(std::string_view message) const {
-  const std::string_view body = transfer_encoding_ ? std::string_view(chunks_.data(), body_.size)
-                                                   : message.substr(body_.offset, body_.size);
-  return {.method = method_,
-          .path = message.substr(path_.offset, path_.size),
-          .media_type = media_type_,
-          .media_text = media_text(),
+  const auto& [offset, size] = head_.body;
+  const std::string_view body = head_.transfer_encoding ? std::string_view(chunks_.data(), size)
+                                                        : message.substr(offset, size);
+  return {.method = head_.method,
+          .path = message.substr(head_.path.offset, head_.path.size),
+          .media_type = head_.media_type,
+          .media_text = {head_.media_text.data(), head_.media_text_size},
           .body = body};
 }
 
@@ -216,16 +234,16 @@ void RequestParser::set_media_type(std::string_view value) {
   auto type = value.substr(0, value.find(';'));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
   if (type.empty()) {
-    media_type_ = MediaType::kNone;
+    head_.media_type = MediaType::kNone;
   } else if (equals_ignoring_case(type, "application/json")) {
-    media_type_ = MediaType::kJson;
+    head_.media_type = MediaType::kJson;
   } else if (equals_ignoring_case(type, "application/octet-stream")) {
-    media_type_ = MediaType::kOctetStream;
+    head_.media_type = MediaType::kOctetStream;
   } else {
-    media_type_ = MediaType::kOther;
+    head_.media_type = MediaType::kOther;
   }
-  media_text_size_ = std::min(type.size(), media_text_.size());
-  std::copy_n(type.begin(), media_text_size_, media_text_.begin());
+  head_.media_text_size = std::min(type.size(), head_.media_text.size());
+  std::copy_n(type.begin(), head_.media_text_size, head_.media_text.begin());
 }
 
 }  // namespace iris::http

@@ -1,7 +1,8 @@
 // HTTP/1.1 requests (RFC 9112) from bytes as they arrive, without copying and, in the steady state,
 // without allocating: Beast's parser, derived from directly, which tells of each element instead of
 // collecting them. What it lets pass and a server must not (two lengths, unknown transfer codings,
-// no Host) is refused here.
+// no Host) is refused here. Clients repeat themselves: a head that is byte for byte that of the
+// message before it is not parsed again.
 //
 //   parser.reset();
 //   switch (parser.feed(bytes)) { … }        // all bytes of the message so far
@@ -52,9 +53,9 @@ class RequestParser {
   Request request(std::string_view message) const;
 
   const Fault& fault() const { return fault_; }
-  bool keep_alive() const { return keep_alive_; }
-  bool http_1_0() const { return version_ == 10; }
-  bool expects_continue() const { return expects_continue_ && !http_1_0(); }
+  bool keep_alive() const { return head_.keep_alive; }
+  bool http_1_0() const { return head_.version == 10; }
+  bool expects_continue() const { return head_.expects_continue && !http_1_0(); }
 
  private:
   // Beast's parser state, made anew for each message.
@@ -85,30 +86,37 @@ class RequestParser {
     std::size_t size = 0;
   };
 
+  // What the head says, and where the body is.
+  struct Head {
+    Span path;
+    Span body;
+    Method method = Method::kOther;
+    MediaType media_type = MediaType::kNone;
+    std::array<char, 48> media_text{};
+    std::size_t media_text_size = 0;
+    int version = 11;
+    int hosts = 0;
+    int lengths = 0;
+    bool transfer_encoding = false;
+    bool keep_alive = true;
+    bool expects_continue = false;
+  };
+
+  bool repeats_known_head(std::string_view message) const;
+  Progress parse(std::string_view message);
   Progress refuse(int status, std::string_view reason, std::string message);
   Progress refuse(const boost::beast::error_code& ec);
   void set_media_type(std::string_view value);
-  std::string_view media_text() const { return {media_text_.data(), media_text_size_}; }
 
   const ParserLimits limits_;
-  std::optional<Beast> beast_;
+  std::optional<Beast> beast_;  // none before the first byte, nor for a known head
   Fault fault_;
   const char* base_ = nullptr;  // where the message lies during feed
   std::size_t consumed_ = 0;
-  Span path_;
-  Span body_;
-  std::string chunks_;  // the body of a chunked message
-  Method method_ = Method::kOther;
-  MediaType media_type_ = MediaType::kNone;
-  std::array<char, 48> media_text_{};
-  std::size_t media_text_size_ = 0;
-  int version_ = 11;
-  int hosts_ = 0;
-  int lengths_ = 0;
-  bool transfer_encoding_ = false;
+  Head head_;
   bool head_done_ = false;
-  bool keep_alive_ = true;
-  bool expects_continue_ = false;
+  std::string known_;   // the bytes that head_ was read from, if they may be met again
+  std::string chunks_;  // the body of a chunked message
 };
 
 }  // namespace iris::http

@@ -10,6 +10,20 @@ namespace {
 constexpr std::string_view kLengthField = "Content-Length:           \r\n\r\n";
 constexpr std::size_t kLengthDigits = 10;
 
+void append_head(Buffer& out, int status, std::string_view media_type, std::string_view fields,
+                 const ResponseOptions& options) {
+  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\nContent-Type: {}\r\n", status,
+                 reason_phrase(status), media_type);
+  append(out, options.date);
+  append(out, fields);
+  if (options.close) {
+    append(out, "Connection: close\r\n");
+  } else if (options.keep_alive_1_0) {
+    append(out, "Connection: keep-alive\r\n");
+  }
+  append(out, kLengthField);
+}
+
 }  // namespace
 
 std::string_view reason_phrase(int status) {
@@ -43,26 +57,23 @@ std::string_view reason_phrase(int status) {
   }
 }
 
+std::string json_head(std::string_view date) {
+  Buffer head;
+  append_head(head, 200, kJson, {}, {.date = date});
+  return {head.data(), head.size()};
+}
+
 void Response::begin(int status, std::string_view media_type, std::string_view fields) {
   if (start_ == kNowhere) start_ = out_.size();
   out_.resize(start_);
   status_ = status;
-  if (status == 200) {
-    append(out_, "HTTP/1.1 200 OK\r\nContent-Type: ");
+  const bool usual = status == 200 && media_type == kJson && fields.empty() && !options_.close &&
+                     !options_.keep_alive_1_0;
+  if (usual && !options_.json_head.empty()) {
+    append(out_, options_.json_head);
   } else {
-    fmt::format_to(std::back_inserter(out_), "HTTP/1.1 {} {}\r\nContent-Type: ", status,
-                   reason_phrase(status));
+    append_head(out_, status, media_type, fields, options_);
   }
-  append(out_, media_type);
-  append(out_, "\r\n");
-  append(out_, options_.date);
-  append(out_, fields);
-  if (options_.close) {
-    append(out_, "Connection: close\r\n");
-  } else if (options_.keep_alive_1_0) {
-    append(out_, "Connection: keep-alive\r\n");
-  }
-  append(out_, kLengthField);
   body_at_ = out_.size();
   length_at_ = body_at_ - 4 - kLengthDigits;
 }

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace iris::http {
@@ -27,11 +28,15 @@ std::string_view reason_phrase(int status);
 
 // What the connection knows and the handler need not.
 struct ResponseOptions {
-  std::string_view date{};      // the whole Date field with its line end, or empty
-  bool head_only = false;       // the answer to HEAD: the length of the body without the body
-  bool close = false;           // the last answer on this connection
-  bool keep_alive_1_0 = false;  // a client of HTTP/1.0 waits for permission to go on
+  std::string_view date{};       // the whole Date field with its line end, or empty
+  std::string_view json_head{};  // json_head() of that date, or empty
+  bool head_only = false;        // the answer to HEAD: the length of the body without the body
+  bool close = false;            // the last answer on this connection
+  bool keep_alive_1_0 = false;   // a client of HTTP/1.0 waits for permission to go on
 };
+
+// The head of the usual answer, made once and not for each: 200, JSON, the connection is kept.
+std::string json_head(std::string_view date);
 
 class Response {
  public:

@@ -94,6 +94,7 @@ class Server final : EventLoop::Watcher {
   std::vector<std::unique_ptr<Connection>> connections_;
   Buffer out_;  // the answers that the connection at work is writing
   std::string date_;
+  std::string json_head_;  // with that date
   SteadyTime date_until_{};
 };
 

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <tuple>
+#include <vector>
 
 namespace iris::http {
 namespace {
@@ -170,6 +171,50 @@ TEST(RequestParser, SeesThatTheClientWaitsForPermission) {
   RequestParser parser(kLimits);
   EXPECT_EQ(parser.feed(head), Progress::kBody);
   EXPECT_TRUE(parser.expects_continue());
+}
+
+// Feeds messages to one parser, as a connection does, and returns what it says of the last.
+Outcome last_of(RequestParser& parser, const std::vector<std::string>& messages) {
+  Outcome outcome;
+  for (const auto& message : messages) {
+    parser.reset();
+    outcome = Outcome();
+    outcome.progress = parser.feed(message);
+    if (outcome.progress == Progress::kFault) outcome.status = parser.fault().status;
+    if (outcome.progress != Progress::kComplete) continue;
+    const Request request = parser.request(message);
+    outcome.path = request.path;
+    outcome.body = request.body;
+    outcome.media = request.media_text;
+    outcome.method = request.method;
+    outcome.consumed = parser.consumed();
+    outcome.keep_alive = parser.keep_alive();
+  }
+  return outcome;
+}
+
+// What came before on the connection changes nothing, be it the same head, nearly the same, or one
+// that was refused.
+TEST(RequestParser, AHeadThatIsKnownSaysWhatItSaidBefore) {
+  const std::string messages[] = {
+      "POST /a HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nabc",
+      "POST /a HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nxyz",
+      "POST /a HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nab",
+      "POST /a HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nabcd",
+      "POST /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc",
+      "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+      "GET /a HTTP/1.1\r\nHost: x\r\n\r\n",
+      "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /a HTTP/1.1\r\nHost: x\r\n\r\n",
+      "GET /a HTTP/1.1\r\n\r\n",
+      "GET /" + std::string(600, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n",
+  };
+  for (const auto& before : messages) {
+    for (const auto& message : messages) {
+      RequestParser fresh(kLimits);
+      RequestParser used(kLimits);
+      EXPECT_EQ(last_of(used, {before, message}), last_of(fresh, {message})) << before << message;
+    }
+  }
 }
 
 }  // namespace

@@ -26,6 +26,20 @@ TEST(Response, FillsInTheLength) {
             "Content-Length:         11\r\n\r\n12345678901");
 }
 
+// The head that is made once must be the one that would be made each time.
+TEST(Response, TheUsualHeadIsNoOther) {
+  const std::string date = "Date: x\r\n";
+  const std::string head = json_head(date);
+  for (const int status : {200, 404}) {
+    for (const bool close : {false, true}) {
+      EXPECT_EQ(write({.date = date, .json_head = head, .close = close}, status, "{}"),
+                write({.date = date, .close = close}, status, "{}"));
+    }
+  }
+  const auto answer = write({.date = date, .json_head = json_head("Date: y\r\n")}, 200, "{}");
+  EXPECT_NE(answer.find("Date: y"), std::string::npos) << "it is used";
+}
+
 TEST(Response, SaysHowTheConnectionGoesOn) {
   EXPECT_NE(write({.close = true}, 404, "").find("\r\nConnection: close\r\n"), std::string::npos);
   EXPECT_NE(write({.keep_alive_1_0 = true}, 200, "").find("\r\nConnection: keep-alive\r\n"),
