@@ -5,6 +5,8 @@
 // md5-dos2unix; dvc_data/hashfile/hash.py, istextfile.py).
 #pragma once
 
+#include <sys/types.h>
+
 #include <compare>
 #include <filesystem>
 #include <string>
@@ -12,6 +14,9 @@
 #include "base/result.hpp"
 
 namespace iris::dataset {
+
+// DVC protects the objects of its cache so.
+inline constexpr mode_t kObjectMode = 0444;
 
 struct ObjectId {
   std::string md5{};  // 32 lower-case hexadecimal digits

@@ -15,7 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr mode_t kObjectMode = 0444;  // as DVC protects its cache
 constexpr mode_t kFileMode = 0666;
 constexpr mode_t kProgramMode = 0777;
 

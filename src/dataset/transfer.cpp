@@ -12,13 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr mode_t kObjectMode = 0444;  // as DVC protects its cache
-
-bool is_file(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
-
 // Where an object is until it is whole. Within the cache, whose file system it must be on.
 fs::path partial_path(const DvcRepository& repository, const ObjectId& object) {
   std::string name = object.key();
@@ -39,7 +32,7 @@ class Fetcher {
       auto file = remote::PartialFile::open(partial_path(repository_, object.id), watch());
       if (!file) return tl::unexpected(file.error());
       // Another process may have brought it while we waited for the file.
-      if (is_file(cached) && file_matches(cached, object.id)) {
+      if (file_matches(cached, object.id)) {
         (*file)->discard();
         return {};
       }
