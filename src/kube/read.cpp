@@ -8,27 +8,27 @@
 namespace iris::kube {
 namespace {
 
-struct Kind {
+struct TypeMeta {
   std::string_view kind;
   std::string_view api_version;
 };
 
 template <class T>
-constexpr Kind kKind{};
+constexpr TypeMeta kKind{};
 template <>
-constexpr Kind kKind<Deployment>{"Deployment", "apps/v1"};
+constexpr TypeMeta kKind<Deployment>{"Deployment", "apps/v1"};
 template <>
-constexpr Kind kKind<Service>{"Service", "v1"};
+constexpr TypeMeta kKind<Service>{"Service", "v1"};
 template <>
-constexpr Kind kKind<ConfigMap>{"ConfigMap", "v1"};
+constexpr TypeMeta kKind<ConfigMap>{"ConfigMap", "v1"};
 template <>
-constexpr Kind kKind<Job>{"Job", "batch/v1"};
+constexpr TypeMeta kKind<Job>{"Job", "batch/v1"};
 template <>
-constexpr Kind kKind<Pod>{"Pod", "v1"};
+constexpr TypeMeta kKind<Pod>{"Pod", "v1"};
 template <>
-constexpr Kind kKind<PodMetrics>{"PodMetrics", "metrics.k8s.io/v1beta1"};
+constexpr TypeMeta kKind<PodMetrics>{"PodMetrics", "metrics.k8s.io/v1beta1"};
 template <>
-constexpr Kind kKind<HorizontalPodAutoscaler>{"HorizontalPodAutoscaler", "autoscaling/v2"};
+constexpr TypeMeta kKind<HorizontalPodAutoscaler>{"HorizontalPodAutoscaler", "autoscaling/v2"};
 
 void expect_word(const Node& node, std::string_view word) {
   if (node.present() && node.string() != word) node.expected(word);
