@@ -45,6 +45,13 @@ endif()
 # Boost.Asio's handlers are move-only and its deprecated names are not used here.
 target_compile_definitions(iris_options INTERFACE BOOST_ASIO_NO_DEPRECATED)
 
+if(IRIS_STATIC)
+  set(OPENSSL_USE_STATIC_LIBS TRUE)
+  set(Protobuf_USE_STATIC_LIBS TRUE)
+  target_compile_options(iris_options INTERFACE -ffunction-sections -fdata-sections)
+  target_link_options(iris_options INTERFACE -Wl,--gc-sections -Wl,--as-needed -s)
+endif()
+
 # iris_library(name SOURCES a.cpp … USES base …): the static library of one folder of src/.
 # USES lists the folders it may include from; tests/structure checks the list against the includes.
 function(iris_library name)

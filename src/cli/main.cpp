@@ -14,11 +14,15 @@ namespace iris::cli {
 namespace {
 
 std::vector<Command> all_commands() {
+#ifdef IRIS_SERVING_ONLY
+  return {inspect_command(), serve_command(), version_command()};
+#else
   return {
       check_command(),   train_command(), evaluate_command(), predict_command(),
       inspect_command(), serve_command(), scale_command(),    hpa_command(),
       report_command(),  pull_command(),  version_command(),
   };
+#endif
 }
 
 // Edit distance (Levenshtein), for did-you-mean.

@@ -188,6 +188,23 @@ def check_purity(tree: Tree) -> Iterator[Violation]:
                 yield Violation(path, number, f"{match[0]} in a pure folder; pass the value in")
 
 
+def included_by(tree: Tree, sources: Iterable[Path]) -> set[Path]:
+    """The sources and all headers of src/ that they include, directly or not."""
+    headers = set(tree.under("src", suffixes={".hpp"}))
+    found: set[Path] = set()
+    pending = list(sources)
+    while pending:
+        path = pending.pop()
+        if path in found:
+            continue
+        found.add(path)
+        for line in tree.lines(path):
+            if match := INCLUDE.match(line):
+                header = Path("src") / match["path"].strip('<>"')
+                pending += [header] if header in headers else []
+    return found
+
+
 def check_links(tree: Tree) -> Iterator[Violation]:
     """Libraries link what their folder may use, and all that their sources include."""
     targets = {name: t for name, t in tree.build.targets.items() if t.path.parts[0] == "src"}
@@ -206,10 +223,10 @@ def check_links(tree: Tree) -> Iterator[Violation]:
                     line,
                     f"{name} may not use {used}: MAY_USE of tests/structure has no such edge",
                 )
+    # A folder may have two programs, of which one leaves some of its headers alone.
+    compiled = {name: included_by(tree, target.sources) for name, target in targets.items()}
     for path in tree.under("src", suffixes={".cpp", ".hpp"}):
-        owners = [n for n in targets if folder_of(path) in folders[n]]
-        if path.suffix == ".cpp":
-            owners = [n for n in owners if path in targets[n].sources]
+        owners = [n for n in targets if folder_of(path) in folders[n] and path in compiled[n]]
         for number, used in tree.folder_edges(path):
             for owner in owners:
                 linked = set().union(*(folders.get(n, set()) for n in tree.build.reach(owner)))

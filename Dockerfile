@@ -1,0 +1,73 @@
+# Two images: `serve`, the service, and `loadtest`, what the load Jobs run. Both are made from scratch:
+# the program, exactly the shared objects that it links, and nothing else, so there is no shell and
+# no package manager to be misused. ./run image builds and checks them; by hand:
+#
+#   docker build --target serve -t iris-api .
+#   docker run --rm -p 8080:8080 iris-api
+#
+# models/model.onnx must stand: iris pull fetches it.
+ARG BASE=docker.io/library/debian:bookworm-slim
+
+# The toolchain and the libraries. Versions are those of the Debian release, as everywhere in this
+# project; the SBOM says which they were.
+FROM ${BASE} AS packages
+WORKDIR /src
+COPY packages/apt.txt packages/apt.txt
+# hadolint ignore=DL3008,SC2046
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+       $(sed -e 's/#.*//' packages/apt.txt) \
+    && rm -rf /var/lib/apt/lists/*
+
+FROM packages AS build
+COPY CMakeLists.txt CMakePresets.json ./
+COPY cmake cmake
+COPY src src
+RUN cmake --preset image && cmake --build --preset image --target iris_serving
+RUN cmake --build --preset image --target iris
+COPY scripts/image-root scripts/sbom scripts/
+COPY models/model.onnx models/
+# Bytes must not depend on when they were built.
+ARG SOURCE_DATE_EPOCH=0
+RUN scripts/image-root /image/serve build/image/serving/iris \
+    && install -D -m 0444 models/model.onnx /image/serve/models/model.onnx \
+    && scripts/image-root /image/loadtest build/image/iris "$(command -v wrk)" \
+    && scripts/sbom --name iris-api --root /image/serve \
+       --link build/image/serving/iris --build build/image > /image/iris-api.spdx.json \
+    && scripts/sbom --name iris-loadtest --root /image/loadtest \
+       --link build/image/iris --build build/image > /image/iris-loadtest.spdx.json \
+    && find /image -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
+
+# The lists of what the images are made of, for the builder's --output.
+FROM scratch AS sbom
+COPY --from=build /image/iris-api.spdx.json /image/iris-loadtest.spdx.json /
+
+FROM scratch AS loadtest
+ARG REVISION=unknown
+ARG VERSION=unknown
+LABEL org.opencontainers.image.title="iris-loadtest" \
+      org.opencontainers.image.description="wrk and iris, for load from inside a cluster" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.version="${VERSION}"
+COPY --from=build /image/loadtest/ /
+ENV PATH=/usr/bin
+USER 65532:65532
+CMD ["wrk", "--version"]
+
+# Last, so that it is what a build without --target makes.
+FROM scratch AS serve
+ARG REVISION=unknown
+ARG VERSION=unknown
+LABEL org.opencontainers.image.title="iris-api" \
+      org.opencontainers.image.description="A model behind HTTP" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.version="${VERSION}"
+COPY --from=build /image/serve/ /
+ENV PATH=/usr/bin MODEL_PATH=/models/model.onnx
+USER 65532:65532
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/bin/iris"]
+CMD ["serve"]

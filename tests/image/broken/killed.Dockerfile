@@ -1,0 +1,4 @@
+# refused for: cut the request under way
+ARG IMAGE
+FROM ${IMAGE}
+STOPSIGNAL SIGKILL
