@@ -1,0 +1,129 @@
+"""scripts/deploy against a kubectl that records what it is told, and a real HTTP service."""
+
+import http.server
+import os
+import subprocess
+import threading
+
+import pytest
+import yaml
+
+DIGEST = "sha256:" + "ab" * 32
+IMAGE = f"registry.example/iris/iris-api@{DIGEST}"
+ANSWER = b'{"predictions":["setosa","versicolor","virginica"]}'
+
+KUBECTL = """\
+#!/usr/bin/env bash
+echo "$*" >> "$KUBECTL_CALLS"
+case "$*" in
+  *'get deployment/iris-api'*) echo "$KUBECTL_BEFORE" ;;
+  *'rollout status'*) [ -f "$KUBECTL_CALLS.undone" ] || exit "$KUBECTL_ROLLOUT" ;;
+  *'rollout undo'*) touch "$KUBECTL_CALLS.undone" ;;
+  *'get service'*) printf %s "$KUBECTL_ADDRESS" ;;
+esac
+"""
+
+
+@pytest.fixture
+def service():
+    """A service that answers /predict with a status that a test may change."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        status = 200
+
+        def log_message(self, *_):
+            pass
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(type(self).status)
+            self.send_header("Content-Length", str(len(ANSWER)))
+            self.end_headers()
+            self.wfile.write(ANSWER)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    Handler.address = f"127.0.0.1:{server.server_address[1]}"
+    yield Handler
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def deploy(repo, tmp_path, service):
+    kubectl = tmp_path / "bin" / "kubectl"
+    kubectl.parent.mkdir()
+    kubectl.write_text(KUBECTL)
+    kubectl.chmod(0o755)
+
+    def run(image=IMAGE, before="deployment.apps/iris-api", rollout=0, address=service.address):
+        calls = tmp_path / "calls"
+        result = subprocess.run(
+            [repo / "scripts" / "deploy", image],
+            env={
+                **os.environ,
+                "PATH": f"{kubectl.parent}:{os.environ['PATH']}",
+                "KUBECTL_CALLS": str(calls),
+                "KUBECTL_BEFORE": before,
+                "KUBECTL_ROLLOUT": str(rollout),
+                "KUBECTL_ADDRESS": address,
+                "SMOKE_TIMEOUT_S": "0",
+                "ADDRESS_TIMEOUT_S": "0",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        made = calls.read_text().splitlines() if calls.exists() else []
+        return result, made
+
+    return run
+
+
+def test_it_deploys_by_digest_and_says_where(deploy, service, repo):
+    result, calls = deploy()
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"address=http://{service.address}\n"
+    assert calls[1] == "apply --kustomize build/deploy"
+    overlay = yaml.safe_load((repo / "build" / "deploy" / "kustomization.yaml").read_text())
+    assert overlay["images"][0]["digest"] == DIGEST
+    assert not any("undo" in call or "delete" in call for call in calls)
+
+
+def test_a_rollout_that_fails_is_undone(deploy):
+    result, calls = deploy(rollout=1)
+    assert result.returncode == 1
+    assert "the rollout of" in result.stderr and "the revision before serves on" in result.stderr
+    assert any("rollout undo deployment/iris-api" in call for call in calls)
+
+
+def test_a_first_rollout_that_fails_leaves_nothing(deploy):
+    result, calls = deploy(before="", rollout=1)
+    assert result.returncode == 1
+    assert any("delete deployment/iris-api" in call for call in calls)
+
+
+def test_a_service_that_answers_500_is_undone(deploy, service):
+    service.status = 500
+    result, calls = deploy()
+    assert result.returncode == 1
+    assert "expected 200" in result.stderr
+    assert result.stdout == ""
+    assert any("rollout undo" in call for call in calls)
+
+
+def test_a_service_without_an_address_is_undone(deploy):
+    result, calls = deploy(address="")
+    assert result.returncode == 1
+    assert "no external address" in result.stderr
+    assert any("rollout undo" in call for call in calls)
+
+
+@pytest.mark.parametrize("image", ["", "iris-api:latest", IMAGE[:-1], f"{IMAGE}; rm -rf x"])
+def test_an_image_without_a_digest_is_refused_before_anything_is_asked(deploy, image):
+    result, calls = deploy(image=image)
+    assert result.returncode == 2
+    assert calls == []
