@@ -18,6 +18,7 @@ import random
 import re
 import shutil
 import signal
+import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -45,6 +46,8 @@ EXPECTED = '{"predictions":["setosa","versicolor","virginica"]}'
 LIMIT, IRIS, REFERENCE = "limit", "iris", "reference"
 GOAL_OF_LIMIT = 0.9
 GOAL_OF_REFERENCE = 70.0
+# Above this part of its core wrk itself is what limits iris.
+GENERATOR_FULL = 0.95
 
 
 class Failed(Exception):
@@ -116,15 +119,17 @@ def measure(command: Command, wrk: Wrk, repeat: int, seconds: int) -> Measuremen
     return Measurement(command.name, repeat, load, cpu, machine_busy_s, memory, server.start_ms)
 
 
+def rate(m: Measurement) -> float:
+    return m.load.requests_per_s
+
+
+def thrift(m: Measurement) -> float:
+    """Requests per µs of the server's processor time."""
+    return 1 / m.cpu_us
+
+
 def ratios(measurements: Sequence[Measurement]) -> dict[str, Spread]:
     """iris against its peers: by requests/s, and by requests per second of processor time."""
-
-    def rate(m: Measurement) -> float:
-        return m.load.requests_per_s
-
-    def thrift(m: Measurement) -> float:
-        return 1 / m.cpu_us
-
     return {
         "requests/s, iris ÷ limit": summary.ratio(measurements, rate, IRIS, LIMIT),
         "requests per CPU second, iris ÷ limit": summary.ratio(measurements, thrift, IRIS, LIMIT),
@@ -136,13 +141,24 @@ def ratios(measurements: Sequence[Measurement]) -> dict[str, Spread]:
 
 
 def missed_goals(measurements: Sequence[Measurement]) -> list[str]:
-    """One sentence for each goal that the medians do not reach."""
-    goals = ((LIMIT, GOAL_OF_LIMIT), (REFERENCE, GOAL_OF_REFERENCE))
+    """One sentence for each goal that the medians do not reach.
+
+    Judged by requests/s, unless wrk's core was full: then that is how fast wrk is, whatever it
+    loads, and requests per CPU second say how fast the servers are.
+    """
+    generator = statistics.median(m.generator_busy for m in measurements if m.server == IRIS)
+    figure, unit = (
+        (rate, "requests/s")
+        if generator <= GENERATOR_FULL
+        else (thrift, f"requests per CPU second (wrk's core was {generator:.0%} full)")
+    )
     missed = []
-    for peer, goal in goals:
-        reached = summary.ratio(measurements, lambda m: m.load.requests_per_s, IRIS, peer).median
+    for peer, goal in ((LIMIT, GOAL_OF_LIMIT), (REFERENCE, GOAL_OF_REFERENCE)):
+        reached = summary.ratio(measurements, figure, IRIS, peer).median
         if reached < goal:
-            missed.append(f"iris reaches {reached:.2f} times the {peer}; the goal is {goal}")
+            missed.append(
+                f"iris reaches {reached:.2f} times the {peer}; the goal is {goal}, by {unit}"
+            )
     return missed
 
 

@@ -54,10 +54,10 @@ def first_core():
     return min(os.sched_getaffinity(0))
 
 
-def measurement(server, repeat, requests, cpu_s=1.0, others_s=0.1):
-    load = Load(requests, 1_000_000, 0, 0, 1_000.0, 900.0, 2_000.0, 0.5)
+def measurement(server, repeat, requests, cpu_s=1.0, others_s=0.1, wrk_s=0.5):
+    load = Load(requests, 1_000_000, 0, 0, 1_000.0, 900.0, 2_000.0, wrk_s)
     cpu = CpuTime(cpu_s / 4, cpu_s * 3 / 4)
-    return summary.Measurement(server, repeat, load, cpu, cpu_s + 0.5 + others_s, 1_000_000, 5.0)
+    return summary.Measurement(server, repeat, load, cpu, cpu_s + wrk_s + others_s, 1_000_000, 5.0)
 
 
 def test_ratio_is_computed_within_a_repeat():
@@ -119,6 +119,21 @@ def test_goals(iris, limit, reference, missed):
     assert len(sentences) == len(missed)
     for sentence, peer in zip(sentences, missed):
         assert f"times the {peer};" in sentence
+
+
+def test_goals_are_not_judged_by_how_fast_a_full_generator_is():
+    # Both as fast as wrk can go, one at twice the other's cost.
+    def measured(wrk_s):
+        return [
+            measurement("iris", 1, 100_000, cpu_s=0.8, wrk_s=wrk_s),
+            measurement("limit", 1, 100_000, cpu_s=0.4, wrk_s=wrk_s),
+            measurement("reference", 1, 1_000),
+        ]
+
+    assert serve.missed_goals(measured(0.9)) == []
+    (sentence,) = serve.missed_goals(measured(0.97))
+    assert sentence.startswith("iris reaches 0.50 times the limit")
+    assert "wrk's core was 97% full" in sentence
 
 
 def test_few_repeats_or_a_busy_machine_are_no_comparison():
