@@ -19,28 +19,37 @@ RUN apt-get update \
        $(sed -e 's/#.*//' packages/apt.txt) \
     && rm -rf /var/lib/apt/lists/*
 
-FROM packages AS build
+# Every file gets the time of the commit: bytes must not depend on when they were made.
+FROM packages AS build-serve
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
 COPY src src
 RUN cmake --preset image && cmake --build --preset image --target iris_serving
-RUN cmake --build --preset image --target iris
 COPY scripts/image-root scripts/sbom scripts/
 COPY models/model.onnx models/
-# Bytes must not depend on when they were built.
 ARG SOURCE_DATE_EPOCH=0
-RUN scripts/image-root /image/serve build/image/serving/iris \
-    && install -D -m 0444 models/model.onnx /image/serve/models/model.onnx \
-    && scripts/image-root /image/loadtest build/image/iris "$(command -v wrk)" \
-    && scripts/sbom --name iris-api --root /image/serve \
-       --link build/image/serving/iris --build build/image > /image/iris-api.spdx.json \
-    && scripts/sbom --name iris-loadtest --root /image/loadtest \
-       --link build/image/iris --build build/image > /image/iris-loadtest.spdx.json \
+RUN scripts/image-root /image/root build/image/serving/iris \
+    && install -D -m 0444 models/model.onnx /image/root/models/model.onnx \
+    && scripts/sbom --name iris-api --root /image/root --link build/image/serving/iris \
+       --build build/image > /image/iris-api.spdx.json \
+    && find /image -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
+
+FROM packages AS build-loadtest
+COPY CMakeLists.txt CMakePresets.json ./
+COPY cmake cmake
+COPY src src
+RUN cmake --preset image && cmake --build --preset image --target iris
+COPY scripts/image-root scripts/sbom scripts/
+ARG SOURCE_DATE_EPOCH=0
+RUN scripts/image-root /image/root build/image/iris "$(command -v wrk)" \
+    && scripts/sbom --name iris-loadtest --root /image/root --link build/image/iris \
+       --build build/image > /image/iris-loadtest.spdx.json \
     && find /image -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
 
 # The lists of what the images are made of, for the builder's --output.
 FROM scratch AS sbom
-COPY --from=build /image/iris-api.spdx.json /image/iris-loadtest.spdx.json /
+COPY --from=build-serve /image/iris-api.spdx.json /
+COPY --from=build-loadtest /image/iris-loadtest.spdx.json /
 
 FROM scratch AS loadtest
 ARG REVISION=unknown
@@ -50,7 +59,7 @@ LABEL org.opencontainers.image.title="iris-loadtest" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.version="${VERSION}"
-COPY --from=build /image/loadtest/ /
+COPY --from=build-loadtest /image/root/ /
 ENV PATH=/usr/bin
 USER 65532:65532
 CMD ["wrk", "--version"]
@@ -64,7 +73,7 @@ LABEL org.opencontainers.image.title="iris-api" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.version="${VERSION}"
-COPY --from=build /image/serve/ /
+COPY --from=build-serve /image/root/ /
 ENV PATH=/usr/bin MODEL_PATH=/models/model.onnx
 USER 65532:65532
 EXPOSE 8080

@@ -27,9 +27,9 @@ TEST(Manifests, TheDeploymentSaysHowAReplicaRuns) {
   ASSERT_EQ(container.ports.size(), 1u);
   EXPECT_EQ(container.ports[0].container_port, 8080);
   EXPECT_EQ(container.resources.requests.at("cpu").milli(), 100);
-  EXPECT_EQ(container.resources.requests.at("memory").value(), 128 << 20);
+  EXPECT_EQ(container.resources.requests.at("memory").value(), 64 << 20);
   EXPECT_EQ(container.resources.limits.at("cpu").milli(), 500);
-  EXPECT_EQ(container.resources.limits.at("memory").value(), 512 << 20);
+  EXPECT_EQ(container.resources.limits.at("memory").value(), 256 << 20);
   ASSERT_TRUE(container.readiness_probe);
   EXPECT_EQ(container.readiness_probe->path, "/v2/health/ready");
   EXPECT_EQ(container.readiness_probe->port.name, container.ports[0].name);

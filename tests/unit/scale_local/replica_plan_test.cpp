@@ -32,7 +32,7 @@ TEST(PlanReplica, IsTheShippedDeploymentAtTenTimesThePace) {
                                                   "--max-connection-age=3000ms"}));
   EXPECT_EQ(plan->limits.cpu_request_milli, 45);
   EXPECT_EQ(plan->limits.cpu_limit_milli, 225);
-  EXPECT_EQ(plan->limits.memory_limit_bytes, 512LL << 20);
+  EXPECT_EQ(plan->limits.memory_limit_bytes, 256LL << 20);
   EXPECT_EQ(plan->spec.containers[0].resources.requests.at("cpu").milli(), 45);
   EXPECT_EQ(plan->ready_path, "/v2/health/ready");
   EXPECT_EQ(plan->ready_period, 200ms);
