@@ -16,6 +16,7 @@ Command scale_command();
 Command hpa_command();
 Command report_command();
 Command pull_command();
+Command push_command();
 Command version_command();
 
 }  // namespace iris::cli

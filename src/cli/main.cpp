@@ -20,7 +20,7 @@ std::vector<Command> all_commands() {
   return {
       check_command(),   train_command(), evaluate_command(), predict_command(),
       inspect_command(), serve_command(), scale_command(),    hpa_command(),
-      report_command(),  pull_command(),  version_command(),
+      report_command(),  pull_command(),  push_command(),     version_command(),
   };
 #endif
 }

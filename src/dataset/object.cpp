@@ -67,9 +67,13 @@ Result<std::string> digest_of_file(const std::string& path, bool dvc2) {
   return digest.hex();
 }
 
-bool file_matches(const std::filesystem::path& path, const ObjectId& object) {
+bool is_file(const std::filesystem::path& path) {
   std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) return false;
+  return std::filesystem::is_regular_file(path, ignored);
+}
+
+bool file_matches(const std::filesystem::path& path, const ObjectId& object) {
+  if (!is_file(path)) return false;
   const auto found = digest_of_file(path.string(), object.dvc2);
   return found && *found == object.md5;
 }

@@ -30,6 +30,8 @@ struct ObjectId {
 
 // The digest that a file's content has as an object of DVC 3, or of DVC 2.
 Result<std::string> digest_of_file(const std::string& path, bool dvc2);
+// True when there is a regular file of this name, or a link to one.
+bool is_file(const std::filesystem::path& path);
 // True when there is a regular file with this digest.
 bool file_matches(const std::filesystem::path& path, const ObjectId& object);
 

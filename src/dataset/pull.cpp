@@ -18,11 +18,6 @@ namespace fs = std::filesystem;
 constexpr mode_t kFileMode = 0666;
 constexpr mode_t kProgramMode = 0777;
 
-bool is_file(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
-
 std::uint64_t size_of(const fs::path& path) {
   std::error_code ignored;
   const auto size = fs::file_size(path, ignored);
@@ -40,7 +35,7 @@ struct File {
   std::optional<Error> error{};
 };
 
-struct Plan {
+struct OutPull {
   const DvcOut& out;
   std::vector<File> files{};
   PullResult result{};
@@ -61,16 +56,16 @@ class Puller {
 
   std::vector<PullResult> run() {
     fetch_listings();
-    for (Plan& plan : plans_) {
+    for (OutPull& plan : plans_) {
       if (!plan.failed()) list_files(plan);
     }
-    each_file([&](const Plan&, File& file) { compare(file); });
+    each_file([&](const OutPull&, File& file) { compare(file); });
     fetch_files();
-    each_file([&](const Plan& plan, File& file) {
+    each_file([&](const OutPull& plan, File& file) {
       if (!plan.failed() && !file.error && !file.matches) file.error = place(plan.out, file);
     });
     std::vector<PullResult> results;
-    for (Plan& plan : plans_) {
+    for (OutPull& plan : plans_) {
       conclude(plan);
       results.push_back(std::move(plan.result));
     }
@@ -78,17 +73,17 @@ class Puller {
   }
 
  private:
-  using Work = std::function<void(const Plan&, File&)>;
+  using Work = std::function<void(const OutPull&, File&)>;
 
   // Works on all files of all outputs, several at a time.
   void each_file(const Work& work) {
-    std::vector<std::pair<Plan*, File*>> all;
-    for (Plan& plan : plans_) {
+    std::vector<std::pair<OutPull*, File*>> all;
+    for (OutPull& plan : plans_) {
       for (File& file : plan.files) all.emplace_back(&plan, &file);
     }
     for_each_parallel(all.size(), options_.jobs,
                       [&](std::size_t i) { work(*all[i].first, *all[i].second); });
-    for (Plan& plan : plans_) {
+    for (OutPull& plan : plans_) {
       for (const File& file : plan.files) {
         if (file.error) plan.fail(*file.error);
       }
@@ -97,8 +92,8 @@ class Puller {
 
   void fetch_listings() {
     std::vector<WantedObject> wanted;
-    std::vector<Plan*> owners;
-    for (Plan& plan : plans_) {
+    std::vector<OutPull*> owners;
+    for (OutPull& plan : plans_) {
       if (!plan.out.directory) continue;
       wanted.push_back({plan.out.object(), plan.out.remote, "the listing of " + plan.out.path,
                         plan.out.named_by});
@@ -110,7 +105,7 @@ class Puller {
     }
   }
 
-  void list_files(Plan& plan) {
+  void list_files(OutPull& plan) {
     const DvcOut& out = plan.out;
     const fs::path target = repository_.root / out.path;
     const auto add = [&](const std::string& md5, const fs::path& path, const std::string& name) {
@@ -154,7 +149,7 @@ class Puller {
   void fetch_files() {
     std::vector<WantedObject> wanted;
     std::vector<File*> owners;
-    for (Plan& plan : plans_) {
+    for (OutPull& plan : plans_) {
       for (File& file : plan.files) {
         if (plan.failed() || file.matches) continue;
         wanted.push_back({file.object, plan.out.remote, file.wanted_as, plan.out.named_by});
@@ -163,7 +158,7 @@ class Puller {
     }
     const auto errors = fetch_objects(repository_, remotes_, wanted, options_);
     for (std::size_t i = 0; i < errors.size(); ++i) owners[i]->error = errors[i];
-    each_file([](const Plan&, File&) {});  // an error of a file is one of its output
+    each_file([](const OutPull&, File&) {});  // an error of a file is one of its output
   }
 
   // Puts a file's content into the cache, unless it is there.
@@ -222,7 +217,7 @@ class Puller {
     return {};
   }
 
-  void conclude(Plan& plan) {
+  void conclude(OutPull& plan) {
     PullResult& result = plan.result;
     for (const File& file : plan.files) {
       if (!file.note.empty()) result.notes.push_back(file.note);
@@ -236,7 +231,7 @@ class Puller {
     note_strangers(plan);
   }
 
-  void note_strangers(Plan& plan) {
+  void note_strangers(OutPull& plan) {
     const fs::path target = repository_.root / plan.out.path;
     std::set<fs::path> listed;
     for (const File& file : plan.files) listed.insert(file.target);
@@ -258,7 +253,7 @@ class Puller {
   const DvcRepository& repository_;
   const TransferOptions& options_;
   Remotes remotes_;
-  std::vector<Plan> plans_;
+  std::vector<OutPull> plans_;
 };
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "dataset/transfer.hpp"
 
-#include <mutex>
 #include <utility>
 
 #include "base/parallel.hpp"
@@ -11,15 +10,6 @@ namespace iris::dataset {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Where an object is until it is whole. Within the cache, whose file system it must be on.
-fs::path partial_path(const DvcRepository& repository, const ObjectId& object) {
-  std::string name = object.key();
-  for (char& c : name) {
-    if (c == '/') c = '-';
-  }
-  return repository.cache / "partial" / name;
-}
 
 class Fetcher {
  public:
@@ -86,6 +76,26 @@ class Fetcher {
 
 }  // namespace
 
+fs::path partial_path(const DvcRepository& repository, const ObjectId& object) {
+  std::string name = object.key();
+  for (char& c : name) {
+    if (c == '/') c = '-';
+  }
+  return repository.cache / "partial" / name;
+}
+
+std::optional<Error> FirstOutage::unless(const std::function<Result<void>()>& part) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (error_) return error_;
+  }
+  const auto done = part();
+  if (done) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  if (!error_ && done.error().code == ExitCode::kEnvironment) error_ = done.error();
+  return done.error();
+}
+
 Result<remote::Remote*> Remotes::open(const std::string& name) {
   auto found = opened_.find(name);
   if (found == opened_.end()) {
@@ -128,20 +138,11 @@ std::vector<std::optional<Error>> fetch_objects(const DvcRepository& repository,
   }
   if (options.watcher != nullptr) options.watcher->objects_planned(jobs.size());
   Fetcher fetcher(repository, options.watcher);
-  std::mutex mutex;
-  std::optional<Error> out_of_reach;
+  FirstOutage outage;
   for_each_parallel(jobs.size(), options.jobs, [&](std::size_t n) {
-    const auto [index, remote] = jobs[n];
-    {
-      const std::lock_guard lock(mutex);
-      if (out_of_reach) return void(errors[index] = out_of_reach);
-    }
-    const auto fetched = fetcher.fetch(objects[index], *remote);
+    const auto& [index, remote] = jobs[n];
+    errors[index] = outage.unless([&] { return fetcher.fetch(objects[index], *remote); });
     if (options.watcher != nullptr) options.watcher->object_done();
-    if (fetched) return;
-    errors[index] = fetched.error();
-    const std::lock_guard lock(mutex);
-    if (fetched.error().code == ExitCode::kEnvironment) out_of_reach = fetched.error();
   });
   std::error_code not_empty;
   fs::remove(repository.cache / "partial", not_empty);

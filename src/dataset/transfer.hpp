@@ -6,8 +6,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,6 +55,21 @@ class Remotes {
   const remote::RemoteOptions& options_;
   std::map<std::string, Result<std::unique_ptr<remote::Remote>>> opened_;
 };
+
+// Ends a parallel work early: once one part failed because the environment lacks something, the
+// others would only wait for the same failure.
+class FirstOutage {
+ public:
+  // Runs the part, unless there was an outage; returns its error, or that of the outage.
+  std::optional<Error> unless(const std::function<Result<void>()>& part);
+
+ private:
+  std::mutex mutex_;
+  std::optional<Error> error_;
+};
+
+// Where an object is until it is whole: in the cache, whose file system it must be on.
+std::filesystem::path partial_path(const DvcRepository& repository, const ObjectId& object);
 
 struct WantedObject {
   ObjectId id;

@@ -63,6 +63,10 @@ Answer HttpTransfer::send(const HttpRequest& request) {
   }
 }
 
+Answer HttpTransfer::send_without_authorization(const HttpRequest& request) {
+  return client_->send(request);
+}
+
 Result<HttpResponse> HttpTransfer::exchange(const HttpRequest& request, const std::string& place) {
   return send_patiently([&] { return send(request); }, options_, place);
 }

@@ -33,6 +33,8 @@ class HttpTransfer {
   Result<HttpResponse> exchange(const HttpRequest& request, const std::string& place);
   // One try.
   tl::expected<HttpResponse, HttpFailure> send(const HttpRequest& request);
+  // One try, to a URL that is a secret of its own.
+  tl::expected<HttpResponse, HttpFailure> send_without_authorization(const HttpRequest& request);
   // Fetches what the sink lacks; false when there is no such object (404, 410).
   Result<bool> download(const std::string& url, const std::string& place, ByteSink& sink);
 

@@ -23,7 +23,7 @@ namespace iris::remote {
 class PartialFile final : public ByteSink {
  public:
   struct Watcher {
-    std::function<void(std::int64_t)> on_bytes{};  // less than 0: forgotten again
+    std::function<void(std::int64_t)> on_bytes{};    // less than 0: forgotten again
     std::function<void(std::uint64_t)> on_expect{};  // the size of the whole, from the first byte
   };
 

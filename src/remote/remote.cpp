@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "remote/folder_remote.hpp"
+#include "remote/gs_remote.hpp"
 #include "remote/http_remote.hpp"
 #include "remote/settings.hpp"
 
@@ -48,6 +49,7 @@ Result<std::unique_ptr<Remote>> open_remote(const RemoteSettings& settings,
   if (url.starts_with("http://") || url.starts_with("https://")) {
     return open_http_remote(settings, options);
   }
+  if (url.starts_with("gs://")) return open_gs_remote(settings, options);
   constexpr std::string_view kFile = "file://";
   const std::string folder = url.starts_with(kFile) ? url.substr(kFile.size()) : url;
   if (folder.find("://") != std::string::npos) {

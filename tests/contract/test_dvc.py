@@ -6,58 +6,15 @@ Every test works on its own repository, made with `git init` or cloned from this
 import hashlib
 import json
 import os
-import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
+from dvc_tools import dvc, forget, md5, object_of, run, tree
 
-DVC = pathlib.Path(sys.executable).with_name("dvc")
 DATA_MD5 = "013d0da08d6506664ce640459139176b"
-
-
-def run(*argv, cwd, check=True):
-    """Runs a program with neither the user's configuration nor the network's analytics."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "DVC_"))}
-    environment |= {
-        "DVC_NO_ANALYTICS": "1",
-        "DVC_GLOBAL_CONFIG_DIR": str(cwd),
-        "DVC_SYSTEM_CONFIG_DIR": str(cwd),
-        "DVC_SITE_CACHE_DIR": str(pathlib.Path(cwd, ".git", "dvc-site")),
-        "GIT_CONFIG_GLOBAL": "/dev/null",
-        "GIT_CONFIG_SYSTEM": "/dev/null",
-        "GIT_AUTHOR_NAME": "test",
-        "GIT_AUTHOR_EMAIL": "test@example.org",
-        "GIT_COMMITTER_NAME": "test",
-        "GIT_COMMITTER_EMAIL": "test@example.org",
-    }
-    done = subprocess.run(
-        list(map(str, argv)), cwd=cwd, env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert not check or done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
-    return done
-
-
-def dvc(*args, cwd, check=True):
-    return run(DVC, *args, cwd=cwd, check=check)
-
-
-def md5(path):
-    return hashlib.md5(path.read_bytes()).hexdigest()
-
-
-def tree(folder):
-    """Relative path → bytes of every file below, hidden ones too."""
-    return {
-        str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
-    }
-
-
-def object_of(folder, digest):
-    return folder / "files" / "md5" / digest[:2] / digest[2:]
 
 
 @pytest.fixture
@@ -108,14 +65,6 @@ def track(project, name, digest):
     path = project / (name + ".dvc")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"outs:\n- md5: {digest}\n  hash: md5\n  path: {path.stem}\n")
-
-
-def forget(folder, *names):
-    """As a fresh clone: neither the data nor the cache."""
-    shutil.rmtree(folder / ".dvc" / "cache", ignore_errors=True)
-    for name in names:
-        path = folder / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def test_a_git_clone_of_this_checkout_has_its_data_after_a_pull(repo, tmp_path, run_iris):
@@ -292,7 +241,7 @@ def test_a_link_does_not_lead_out_of_the_repository(project, run_iris):
 
 @pytest.mark.parametrize(
     ("url", "said"),
-    [("gs://bucket/path", "'dvc pull' fetches from others"), ("../gone", "found no folder")],
+    [("s3://bucket/path", "'dvc pull' fetches from others"), ("../gone", "found no folder")],
 )
 def test_a_remote_out_of_reach_is_the_environments_fault(project, run_iris, url, said):
     track(project, "x.csv", store(project, b"x"))
