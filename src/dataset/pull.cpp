@@ -26,12 +26,12 @@ std::uint64_t size_of(const fs::path& path) {
 
 // A file of an output, and what became of it.
 struct File {
-  ObjectId object;
-  fs::path target;
-  std::string shown;      // the target from the repository's root
-  std::string wanted_as;  // for messages: "a.txt of raw"
-  bool matches = false;   // it is in its place already
-  std::string note{};     // what the user should know
+  ObjectId object{};
+  fs::path target{};
+  std::string shown{};      // the target from the repository's root
+  std::string wanted_as{};  // for messages: "a.txt of raw"
+  bool matches = false;     // it is in its place already
+  std::string note{};       // what the user should know
   std::optional<Error> error{};
 };
 
@@ -109,10 +109,13 @@ class Puller {
     const DvcOut& out = plan.out;
     const fs::path target = repository_.root / out.path;
     const auto add = [&](const std::string& md5, const fs::path& path, const std::string& name) {
-      plan.files.push_back({.object = {md5, false, out.dvc2},
-                            .target = path,
-                            .shown = path.lexically_relative(repository_.root).generic_string(),
-                            .wanted_as = name});
+      File file;  // member by member, which gcc 12 does not warn of when it optimises
+      file.object.md5 = md5;
+      file.object.dvc2 = out.dvc2;
+      file.target = path;
+      file.shown = path.lexically_relative(repository_.root).generic_string();
+      file.wanted_as = name;
+      plan.files.push_back(std::move(file));
     };
     if (!out.directory) {
       add(out.md5, target, out.path);
