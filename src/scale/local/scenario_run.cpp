@@ -20,6 +20,7 @@ constexpr Nanoseconds kWrkOverrun = seconds(30);       // before wrk is taken fo
 constexpr Nanoseconds kInterruptedGrace = seconds(3);  // for replicas after Ctrl-C
 constexpr Nanoseconds kInterruptedWrk = seconds(1);
 constexpr Nanoseconds kLastAnswers = seconds(3);  // for counts to come to rest
+constexpr Nanoseconds kInterruptedAnswers = seconds(1);
 
 class ScenarioRun {
  public:
@@ -176,12 +177,7 @@ Result<void> ScenarioRun::run_load(LoadPlan& plan) {
   const double load_end_t = recorder_.now_t();
   probe.finish();
   recorder_.event("load_finished", "", "wrk has ended");
-  if (interrupted()) {
-    // A verdict is not wanted; what is on its way may be dropped.
-    recorder_.outcome().probe = probe.take();
-  } else if (auto waited = await_last_answers(probe); !waited) {
-    return waited;
-  }
+  if (auto waited = await_last_answers(probe); !waited) return waited;
   auto report = wrk->report();
   if (report) {
     recorder_.outcome().load = *report;
@@ -225,10 +221,11 @@ Result<void> ScenarioRun::await_wrk(load::WrkRun& wrk, load::Probe& probe, Nanos
 
 // The counts come to rest: what the replicas read is answered, the probe has nothing on its way.
 Result<void> ScenarioRun::await_last_answers(load::Probe& probe) {
-  const auto deadline = clock_.steady() + kLastAnswers;
+  // Who interrupts still wants counts that agree, but not to wait for them.
+  const auto deadline = clock_.steady() + (interrupted() ? kInterruptedAnswers : kLastAnswers);
   std::uint64_t answered = 0;
   bool at_rest = false;
-  while (clock_.steady() < deadline && !interrupted() && !at_rest) {
+  while (clock_.steady() < deadline && !at_rest) {
     if (auto turned = turn(); !turned) return turned;
     if (set_->scraping()) continue;
     std::uint64_t now_answered = 0;
