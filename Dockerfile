@@ -19,12 +19,16 @@ RUN apt-get update \
        $(sed -e 's/#.*//' packages/apt.txt) \
     && rm -rf /var/lib/apt/lists/*
 
+ENV CCACHE_DIR=/ccache
+
 # Every file gets the time of the commit: bytes must not depend on when they were made.
 FROM packages AS build-serve
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
 COPY src src
-RUN cmake --preset image && cmake --build --preset image --target iris_serving
+# What was compiled before is not compiled again, also when a layer has to be.
+RUN --mount=type=cache,target=/ccache \
+    cmake --preset image && cmake --build --preset image --target iris_serving
 COPY scripts/image-root scripts/sbom scripts/
 COPY models/model.onnx models/
 ARG SOURCE_DATE_EPOCH=0
@@ -38,7 +42,8 @@ FROM packages AS build-loadtest
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
 COPY src src
-RUN cmake --preset image && cmake --build --preset image --target iris
+RUN --mount=type=cache,target=/ccache \
+    cmake --preset image && cmake --build --preset image --target iris
 COPY scripts/image-root scripts/sbom scripts/
 ARG SOURCE_DATE_EPOCH=0
 RUN scripts/image-root /image/root build/image/iris "$(command -v wrk)" \

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -43,8 +44,9 @@ def clone(folder: Path) -> Path:
     root = folder / "checkout"
     subprocess.run(["git", "clone", "--quiet", REPO, root], check=True)
     (root / "build" / "release").mkdir(parents=True)
-    for made in ("build/release/iris", "build/lint-tools"):
-        (root / made).symlink_to(REPO / made)
+    program = Path(os.environ.get("IRIS_BIN", REPO / "build" / "release" / "iris"))
+    (root / "build" / "release" / "iris").symlink_to(program.resolve())
+    (root / "build" / "lint-tools").symlink_to(REPO / "build" / "lint-tools")
     return root
 
 
@@ -79,7 +81,7 @@ def run_way(world: World, way: list) -> bool:
 def message_of(failure: StepFailed, says: str) -> str:
     """The line of the output that tells what is wrong."""
     lines = [line.strip() for line in str(failure).splitlines()]
-    return next((line for line in lines if says in line), lines[-1] if lines else "")[:160]
+    return next((line for line in lines if says in line), lines[-1] if lines else "")[:400]
 
 
 def run_sabotage(world: World, bucket: parts.Bucket, each: sabotage.Sabotage, way: list) -> bool:

@@ -90,7 +90,7 @@ def corrupted(world, bucket):
     bucket.put(object_of(md5), whole)
 
 
-@sabotage("a missing DVC object", steps.gates, "missing")
+@sabotage("a missing DVC object", steps.gates, "found no such object")
 def missing(world, bucket):
     md5 = md5_of(world.root / "data/data.csv")
     whole = (world.root / "data/data.csv").read_bytes()
@@ -100,7 +100,7 @@ def missing(world, bucket):
     bucket.put(object_of(md5), whole)
 
 
-@sabotage("a failing data gate", steps.gates, "tulip")
+@sabotage("a failing data gate", steps.gates, "found \"tulip\"")
 def bad_data(world, bucket):
     data = (world.root / "data/data.csv").read_bytes()
     replace(world, bucket, "data/data.csv", data.replace(b"setosa", b"tulip", 1))
@@ -152,11 +152,14 @@ def revoked(world, bucket):
 @sabotage("a bucket that is read-only", steps.bucket, "403")
 def read_only(world, bucket):
     before = world.environment["STORAGE_EMULATOR_HOST"]
+    # So that there is something to write.
+    bucket.delete(object_of(md5_of(world.root / "data/data.csv")))
     refusal = {"error": {"code": 403, "message": "does not have storage.objects.create access"}}
     with parts.refusing(403, refusal, upstream=bucket.endpoint) as url:
         world.environment["STORAGE_EMULATOR_HOST"] = url
         yield
     world.environment["STORAGE_EMULATOR_HOST"] = before
+    bucket.put(object_of(md5_of(world.root / "data/data.csv")), (world.root / "data/data.csv").read_bytes())
 
 
 @sabotage("a broken image", steps.check_image, "did not become ready")

@@ -78,8 +78,8 @@ def manifests(world: World) -> str:
 
 
 def bucket(world: World) -> str:
-    """bucket"""
-    said = world.run("build/release/iris", "doctor", "--bucket", parts.BUCKET)
+    """push to the bucket"""
+    said = world.run("build/release/iris", "push")
     return said.strip().splitlines()[-1]
 
 
@@ -167,8 +167,8 @@ STEPS = [
     lint,
     scan_tree,
     manifests,
-    bucket,
     gates,
+    bucket,
     comment,
     build_image,
     check_image,
