@@ -23,31 +23,35 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
+Outcome outcome_of(const RequestParser& parser, Progress progress, std::string_view message) {
+  Outcome outcome;
+  outcome.progress = progress;
+  if (progress == Progress::kComplete) {
+    const Request request = parser.request(message);
+    outcome.path = request.path;
+    outcome.body = request.body;
+    outcome.media = request.media_text;
+    outcome.method = request.method;
+    outcome.consumed = parser.consumed();
+    outcome.keep_alive = parser.keep_alive();
+  }
+  if (progress == Progress::kFault) {
+    outcome.status = parser.fault().status;
+    EXPECT_FALSE(parser.fault().message.empty());
+  }
+  return outcome;
+}
+
 // Feeds the message in steps of `step` bytes, each time from a new place in memory.
 Outcome parse(const std::string& message, std::size_t step) {
   RequestParser parser(kLimits);
-  Outcome outcome;
   for (std::size_t size = std::min(step, message.size());;
        size = std::min(size + step, message.size())) {
     const std::string copy = message.substr(0, size) + std::string(kBodyPadding, '#');
     const std::string_view so_far(copy.data(), size);
-    outcome.progress = parser.feed(so_far);
-    if (outcome.progress == Progress::kComplete) {
-      const Request request = parser.request(so_far);
-      outcome.path = request.path;
-      outcome.body = request.body;
-      outcome.media = request.media_text;
-      outcome.method = request.method;
-      outcome.consumed = parser.consumed();
-      outcome.keep_alive = parser.keep_alive();
-      return outcome;
-    }
-    if (outcome.progress == Progress::kFault) {
-      outcome.status = parser.fault().status;
-      EXPECT_FALSE(parser.fault().message.empty());
-      return outcome;
-    }
-    if (size == message.size()) return outcome;
+    const Progress progress = parser.feed(so_far);
+    const bool ended = progress == Progress::kComplete || progress == Progress::kFault;
+    if (ended || size == message.size()) return outcome_of(parser, progress, so_far);
   }
 }
 
@@ -178,17 +182,8 @@ Outcome last_of(RequestParser& parser, const std::vector<std::string>& messages)
   Outcome outcome;
   for (const auto& message : messages) {
     parser.reset();
-    outcome = Outcome();
-    outcome.progress = parser.feed(message);
-    if (outcome.progress == Progress::kFault) outcome.status = parser.fault().status;
-    if (outcome.progress != Progress::kComplete) continue;
-    const Request request = parser.request(message);
-    outcome.path = request.path;
-    outcome.body = request.body;
-    outcome.media = request.media_text;
-    outcome.method = request.method;
-    outcome.consumed = parser.consumed();
-    outcome.keep_alive = parser.keep_alive();
+    const Progress progress = parser.feed(message);
+    outcome = outcome_of(parser, progress, message);
   }
   return outcome;
 }
