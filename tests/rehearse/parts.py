@@ -6,11 +6,12 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
-import logging
 import socket
 import subprocess
+import sys
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -72,20 +73,6 @@ class Bucket:
         self.call(f"/storage/v1/b/{BUCKET}/o/{urllib.parse.quote(name, safe='')}", "DELETE")
 
 
-@contextlib.contextmanager
-def bucket() -> Iterator[Bucket]:
-    from gcp_storage_emulator.server import create_server
-
-    logging.getLogger("gcp_storage_emulator").setLevel(logging.ERROR)
-    server = create_server("127.0.0.1", 0, in_memory=True, default_bucket=BUCKET)
-    server.start()
-    try:
-        # The emulator does not say which port it got.
-        yield Bucket(f"http://127.0.0.1:{server._api._httpd.socket.getsockname()[1]}")
-    finally:
-        server.stop()
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -93,31 +80,50 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def registry(folder: Path) -> Iterator[str]:
+def running(command: list, log: Path, ready_url: str) -> Iterator[None]:
+    """A program of its own until the end; ready when the URL answers, with whatever status."""
+    with open(log, "wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        for _ in range(200):
+            try:
+                with urllib.request.urlopen(ready_url, timeout=5):
+                    break
+            except urllib.error.HTTPError:
+                break
+            except OSError:
+                time.sleep(0.05)
+        else:
+            raise RuntimeError(f"{command[0]} did not start: {log.read_text()}")
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@contextlib.contextmanager
+def bucket(log: Path) -> Iterator[Bucket]:
+    """The emulator, with one bucket."""
+    endpoint = f"http://127.0.0.1:{(port := free_port())}"
+    command = [Path(sys.executable).parent / "gcp-storage-emulator", "start", "--host=127.0.0.1"]
+    command += [f"--port={port}", "--in-memory", f"--default-bucket={BUCKET}"]
+    with running(command, log, endpoint):
+        yield Bucket(endpoint)
+
+
+@contextlib.contextmanager
+def registry(folder: Path, log: Path) -> Iterator[str]:
     """A real OCI registry; yields host:port."""
     folder.mkdir(parents=True)
-    address = f"localhost:{free_port()}"
+    port = free_port()
     config = folder / "config.yml"
     config.write_text(
         "version: 0.1\nlog: {level: error}\n"
         f"storage: {{filesystem: {{rootdirectory: {folder / 'blobs'}}}}}\n"
-        f"http: {{addr: '{address.replace('localhost', '127.0.0.1')}'}}\n"
+        f"http: {{addr: '127.0.0.1:{port}'}}\n"
     )
-    with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(["docker-registry", "serve", config], stdout=log, stderr=log)
-    try:
-        for _ in range(200):
-            try:
-                with urllib.request.urlopen(f"http://{address}/v2/", timeout=5):
-                    break
-            except OSError:
-                time.sleep(0.05)
-        else:
-            raise RuntimeError("the registry did not start: " + (folder / "log").read_text())
-        yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    with running(["docker-registry", "serve", config], log, f"http://127.0.0.1:{port}/v2/"):
+        yield f"localhost:{port}"
 
 
 @contextlib.contextmanager

@@ -116,16 +116,21 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="iris-rehearsal-")))
         root = clone(folder)
-        (folder / "logs").mkdir()
+        logs = folder / "logs"
+        logs.mkdir()
         commit = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True
         ).stdout.strip()
-        bucket = stack.enter_context(parts.bucket())
+        bucket = stack.enter_context(parts.bucket(logs / "bucket.log"))
         fill(bucket, root)
+        registry = ""
+        if not given.no_image:
+            place = parts.registry(folder / "registry", logs / "registry.log")
+            registry = stack.enter_context(place)
         world = World(
             root=root,
-            logs=folder / "logs",
-            registry="" if given.no_image else stack.enter_context(parts.registry(folder / "registry")),
+            logs=logs,
+            registry=registry,
             github=stack.enter_context(parts.github(commit)),
             environment=steps.environment(root, bucket.endpoint),
             commit=commit,
