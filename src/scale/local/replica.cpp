@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <sstream>
 #include <vector>
 
@@ -15,28 +14,6 @@ namespace iris::scale::local {
 namespace {
 
 constexpr std::size_t kKeptErrorBytes = 4096;
-
-// "iris_responses_total{route="/predict",code="200"} 12" → name, labels, value.
-struct MetricLine {
-  std::string name;
-  std::string labels;
-  std::uint64_t value = 0;
-};
-
-std::optional<MetricLine> read_line(const std::string& line) {
-  if (line.empty() || line[0] == '#') return std::nullopt;
-  const auto space = line.rfind(' ');
-  if (space == std::string::npos) return std::nullopt;
-  MetricLine metric;
-  const auto brace = line.find('{');
-  metric.name = line.substr(0, std::min(brace, space));
-  if (brace != std::string::npos) metric.labels = line.substr(brace, space - brace);
-  const char* end = line.data() + line.size();
-  if (std::from_chars(line.data() + space + 1, end, metric.value).ec != std::errc()) {
-    return std::nullopt;
-  }
-  return metric;
-}
 
 }  // namespace
 
@@ -52,36 +29,6 @@ const char* to_string(ReplicaState state) {
       break;
   }
   return "gone";
-}
-
-Result<ReplicaCounts> read_counts(const std::string& metrics) {
-  ReplicaCounts counts;
-  bool received = false;
-  bool answered = false;
-  bool connections = false;
-  std::istringstream lines(metrics);
-  for (std::string line; std::getline(lines, line);) {
-    const auto metric = read_line(line);
-    if (!metric) continue;
-    if (metric->name == "iris_requests_received_total") {
-      counts.received += metric->value;
-      received = true;
-    } else if (metric->name == "iris_connections") {
-      counts.connections += metric->value;
-      connections = true;
-    } else if (metric->name == "iris_responses_total") {
-      counts.answered += metric->value;
-      if (metric->labels.find("code=\"2") == std::string::npos) counts.errors += metric->value;
-      answered = true;
-    }
-  }
-  if (!received || !answered || !connections) {
-    return environment_error(
-        "the replica's /metrics: expected iris_requests_received_total, iris_responses_total and "
-        "iris_connections; found {}",
-        received || answered || connections ? "only some of them" : "none of them");
-  }
-  return counts;
 }
 
 Result<std::shared_ptr<Replica>> Replica::start(const ReplicaPlan& plan, const std::string& name,

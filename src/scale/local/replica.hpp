@@ -13,23 +13,13 @@
 #include "http/client.hpp"
 #include "scale/local/cgroup.hpp"
 #include "scale/local/replica_plan.hpp"
+#include "scale/replica_counts.hpp"
 
 namespace iris::scale::local {
 
 enum class ReplicaState { kStarting, kReady, kDraining, kGone };
 // The words of docs/records.md.
 const char* to_string(ReplicaState state);
-
-// What `GET /metrics` says; see read_counts.
-struct ReplicaCounts {
-  std::uint64_t received = 0;
-  std::uint64_t answered = 0;
-  std::uint64_t errors = 0;  // answers that were not 2xx
-  std::uint64_t connections = 0;
-};
-
-// Sums the samples of Prometheus text over their labels. Fails when a metric is missing.
-Result<ReplicaCounts> read_counts(const std::string& metrics);
 
 class Replica {
  public:

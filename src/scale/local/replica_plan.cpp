@@ -1,18 +1,16 @@
 #include "scale/local/replica_plan.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cmath>
+
+#include "scale/command_line.hpp"
 
 namespace iris::scale::local {
 namespace {
 
 using std::chrono::seconds;
 
-// What `iris serve` does unless it is told otherwise.
-constexpr Nanoseconds kConnectionAge = seconds(300);
-constexpr double kConnectionAgeJitter = 0.1;
 constexpr Nanoseconds kLeastPeriod = std::chrono::milliseconds(50);
 
 Nanoseconds divided(Nanoseconds duration, double by) {
@@ -30,58 +28,14 @@ std::int64_t scaled(std::int64_t milli, double factor) {
   return std::max<std::int64_t>(1, std::llround(static_cast<double>(milli) * factor));
 }
 
-// A flag of the command line, in either of its two forms.
-class Flag {
- public:
-  Flag(std::vector<std::string>& argv, std::string name) : argv_(argv), name_(std::move(name)) {
-    for (std::size_t i = 0; i < argv.size(); ++i) {
-      if (argv[i].starts_with(name_ + "=")) {
-        index_ = i;
-        attached_ = true;
-      } else if (argv[i] == name_ && i + 1 < argv.size()) {
-        index_ = i + 1;
-        attached_ = false;
-      }
-    }
-  }
-  bool found() const { return index_ != 0; }
-  std::string value() const {
-    return attached_ ? argv_[index_].substr(name_.size() + 1) : argv_[index_];
-  }
-  void set(const std::string& value) {
-    if (!found()) {
-      argv_.push_back(name_ + "=" + value);
-    } else {
-      argv_[index_] = attached_ ? name_ + "=" + value : value;
-    }
-  }
-
- private:
-  std::vector<std::string>& argv_;
-  std::string name_;
-  std::size_t index_ = 0;  // argv[0] is never a flag
-  bool attached_ = false;
-};
-
 // --max-connection-age at the run's pace. Sets plan.connection_age to the oldest a connection gets.
 Result<void> scale_connection_age(ReplicaPlan& plan, double time_scale, const std::string& place) {
-  Flag age(plan.argv, "--max-connection-age");
-  Nanoseconds duration = kConnectionAge;
-  if (age.found()) {
-    const auto read = parse_duration(age.value());
-    if (!read) return input_error("{}: --max-connection-age: {}", place, read.error().message);
-    duration = *read;
-  }
-  duration = std::max<Nanoseconds>(divided(duration, time_scale), std::chrono::milliseconds(1));
-  const auto whole_ms = std::chrono::round<std::chrono::milliseconds>(duration).count();
-  age.set(fmt::format("{}ms", whole_ms));
-
-  double jitter = kConnectionAgeJitter;
-  if (const Flag given(plan.argv, "--max-connection-age-jitter"); given.found()) {
-    const auto text = given.value();
-    std::from_chars(text.data(), text.data() + text.size(), jitter);
-  }
-  plan.connection_age = divided(duration, 1 / (1 + jitter));
+  const auto given = connection_age(plan.argv);
+  if (!given) return input_error("{}: {}", place, given.error().message);
+  const auto age = std::max<Nanoseconds>(divided(*given, time_scale), std::chrono::milliseconds(1));
+  const auto whole_ms = std::chrono::round<std::chrono::milliseconds>(age).count();
+  Flag(plan.argv, "--max-connection-age").set(fmt::format("{}ms", whole_ms));
+  plan.connection_age = oldest_connection(plan.argv, age);
   return {};
 }
 
