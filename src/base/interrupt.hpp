@@ -35,4 +35,9 @@ class Interrupt {
   sigset_t before_;
 };
 
+// What a step that a signal ended fails with.
+inline tl::unexpected<Error> interrupted_error() {
+  return tl::unexpected(Error{ExitCode::kInterrupted, "interrupted"});
+}
+
 }  // namespace iris

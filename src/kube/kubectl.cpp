@@ -25,7 +25,7 @@ using nlohmann::json;
 constexpr std::size_t kMostBytes = std::size_t{16} << 20;
 constexpr std::size_t kMessageBytes = 1000;
 // kubectl is to give up first: then it says of what.
-constexpr Nanoseconds kGrace = std::chrono::seconds(2);
+constexpr Nanoseconds kGrace = std::chrono::seconds(1);
 
 // E1123 22:00:00.000000  123 memcache.go:265] couldn't get …
 bool is_log_line(const std::string& line) {
