@@ -6,6 +6,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <tuple>
 
 #include "cli/commands.hpp"
 #include "scale/cluster/run.hpp"
@@ -27,6 +28,8 @@ struct ScaleFlags {
   std::string serve_program;
   scale::cluster::ClusterOptions cluster;
   bool check_only = false;
+  std::string step_timeout = "5m";
+  std::string poll = "2s";
 };
 
 // The measured figures, a row per scenario.
@@ -92,17 +95,43 @@ std::string random_id() {
   return fmt::format("{:08x}", source());
 }
 
+// The verdict, with the figures that it is of.
+ExitCode conclude(const scale::RunSummary& summary, Log& log) {
+  print_table(summary);
+  print_failures(summary, log);
+  log.info("records: {}; draw them with: iris report {}", summary.records_path,
+           summary.records_path);
+  if (summary.interrupted) return ExitCode::kInterrupted;
+  return summary.passed() ? ExitCode::kDone : ExitCode::kGate;
+}
+
 Result<ExitCode> scale_on_cluster(const ScaleFlags& flags, const scale::Experiment& experiment,
                                   Context& context) {
-  if (!flags.check_only) {
-    return input_error("--target kubernetes: expected --check-only; more is not there yet");
-  }
   auto options = flags.cluster;
   options.run_id = random_id();
-  const auto facts = scale::cluster::check_cluster(experiment, options, context.log);
-  if (!facts) return tl::unexpected(facts.error());
-  context.log.info("the cluster has what the run needs; nothing was changed");
-  return ExitCode::kDone;
+  if (flags.check_only) {
+    const auto facts = scale::cluster::check_cluster(experiment, options, context.log);
+    if (!facts) return tl::unexpected(facts.error());
+    context.log.info("the cluster has what the run needs; nothing was changed");
+    return ExitCode::kDone;
+  }
+  options.out_folder = flags.out;
+  options.version = IRIS_VERSION;
+  options.only = flags.only;
+  for (const auto& [flag, text, into] :
+       {std::tuple{"--step-timeout", &flags.step_timeout, &options.step_timeout},
+        std::tuple{"--poll", &flags.poll, &options.poll}}) {
+    const auto duration = parse_duration(*text);
+    if (!duration) return input_error("{}: {}", flag, duration.error().message);
+    if (*duration < std::chrono::milliseconds(100) || *duration > std::chrono::hours(24)) {
+      return input_error("{}: expected 100ms to 24h, found {}", flag, *text);
+    }
+    *into = *duration;
+  }
+  const auto summary =
+      scale::cluster::run_experiment(experiment, options, context.clock, context.log);
+  if (!summary) return tl::unexpected(summary.error());
+  return conclude(*summary, context.log);
 }
 
 Result<ExitCode> scale_here(const ScaleFlags& flags, const scale::Experiment& experiment,
@@ -119,12 +148,7 @@ Result<ExitCode> scale_here(const ScaleFlags& flags, const scale::Experiment& ex
   const auto summary =
       scale::local::run_experiment(experiment, options, context.clock, context.log);
   if (!summary) return tl::unexpected(summary.error());
-  print_table(*summary);
-  print_failures(*summary, context.log);
-  context.log.info("records: {}; draw them with: iris report {}", summary->records_path,
-                   summary->records_path);
-  if (summary->interrupted) return ExitCode::kInterrupted;
-  return summary->passed() ? ExitCode::kDone : ExitCode::kGate;
+  return conclude(*summary, context.log);
 }
 
 // Flags that mean nothing on the target are mistakes.
@@ -136,7 +160,8 @@ Result<void> check_flags(const CLI::App& app, const ScaleFlags& flags) {
                          name);
     }
   }
-  for (const char* name : {"--namespace", "--image", "--load-image", "--check-only"}) {
+  for (const char* name : {"--namespace", "--keep", "--image", "--load-image", "--step-timeout",
+                           "--poll", "--check-only"}) {
     if (local && app.count(name) > 0) return input_error("{}: only for --target kubernetes", name);
   }
   return {};
@@ -157,10 +182,16 @@ void define_cluster_flags(CLI::App& app, ScaleFlags& flags) {
       "--namespace", cluster.namespace_name,
       "On a cluster: where the run takes place (default: a namespace of its own, which is "
       "deleted afterwards)");
+  app.add_flag("--keep", cluster.keep, "On a cluster: leave what the run made, to look into it");
   app.add_option("--image", cluster.image,
                  "On a cluster: the image of the Deployment (default: as its manifest says)");
   app.add_option("--load-image", cluster.load_image,
                  "On a cluster: the image of the load Jobs (default: as their manifests say)");
+  app.add_option("--step-timeout", flags.step_timeout,
+                 "On a cluster: how long a step may take, e.g. the rollout")
+      ->capture_default_str();
+  app.add_option("--poll", flags.poll, "On a cluster: from one look at it to the next")
+      ->capture_default_str();
   app.add_flag("--check-only", flags.check_only,
                "On a cluster: only find out what it lacks, and change nothing");
 }

@@ -128,6 +128,7 @@ class ApiServer:
         self.unauthorized = False
         self.lost = False  # connections are closed without an answer
         self.hung = False  # requests are never answered
+        self.waiting = 0  # requests that hang
         self._closing = threading.Event()
         handler = type("Handler", (Handler,), {"api": self})
         self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -319,6 +320,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length") or 0)
         raw = self.rfile.read(size)
         if api.hung:
+            api.waiting += 1
             api._closing.wait(60)
         if api.lost or api.hung:
             self.close_connection = True

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -15,9 +16,11 @@ from world import World
 
 @pytest.fixture(scope="session")
 def kubectl():
-    found = shutil.which("kubectl")
-    assert found, "these tests need kubectl: apt-get install kubernetes-client"
-    return found
+    """KUBECTL, the pinned one of packages/requirements.txt, or the machine's: 1.20 or newer."""
+    pinned = pathlib.Path(sys.executable).parent / "kubectl"
+    found = os.environ.get("KUBECTL") or (pinned if pinned.is_file() else shutil.which("kubectl"))
+    assert found, "no kubectl; pip install -r packages/requirements.txt"
+    return str(found)
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def experiment(tmp_path):
             "manifests": {
                 "deployment": "k8s/deployment.yaml",
                 "scripts": "k8s/wrk-configmap.yaml",
-                "cluster": ["k8s/service.yaml"],
+                "cluster": ["k8s/namespace.yaml", "k8s/serviceaccount.yaml", "k8s/service.yaml"],
             },
             "time_scale": 20,
             "duration": duration,

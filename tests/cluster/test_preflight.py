@@ -27,6 +27,7 @@ def test_a_cluster_that_has_everything(cluster, experiment, scale):
         "deployments",
         "horizontalpodautoscalers",
         "jobs",
+        "serviceaccounts",
         "services",
     }
 

@@ -14,6 +14,9 @@ import time
 from api_server import Refusal, Store
 
 RATE = 1000  # requests/s of the load, over all pods
+HPA_PERIOD = 0.5  # seconds, as is the next
+METRICS_LAG = 0.6  # from a load's begin until the HPA sees it
+UNREAD = 10  # answers that were on their way when wrk stopped
 WRK = """Running {duration}s test @ http://iris-api-lb/predict
   {threads} threads and {connections} connections
   Thread Stats   Avg      Stdev     Max   +/- Stdev
@@ -162,7 +165,7 @@ class World:
             connections=words[1][2:],
             mean=f"{self.p99_ms / 2:.2f}",
             p99=f"{self.p99_ms:.2f}",
-            requests=RATE * duration,
+            requests=RATE * duration - UNREAD,
             rate=RATE,
         )
 
@@ -177,14 +180,14 @@ class World:
                     self.step_deployment(deployment, now)
                 for job in self.store.all("batch/v1", "jobs"):
                     self.step_job(job, now)
-                if now - self.hpa_synced > 0.4:
+                if now - self.hpa_synced > HPA_PERIOD:
                     self.hpa_synced = now
                     for hpa in self.store.all("autoscaling/v2", "horizontalpodautoscalers"):
                         self.sync_hpa(hpa)
 
-    def loaded(self):
+    def loaded(self, lag=0.0):
         now = time.monotonic()
-        return any(begin <= now < end for begin, end in self.loads)
+        return any(begin + lag <= now < end for begin, end in self.loads)
 
     def count(self, now):
         """The load's requests since the last step, shared by the pods that are ready."""
@@ -394,10 +397,10 @@ class World:
             hpa["status"]["conditions"] = conditions
             self.store.touch(hpa)
             return
-        utilization = 300 if self.loaded() else 1
+        loaded = self.loaded(METRICS_LAG)
+        utilization = 300 if loaded else 1
         most, least = hpa["spec"]["maxReplicas"], hpa["spec"].get("minReplicas", 1)
-        desired = most if self.loaded() else current
-        limited = self.loaded()
+        desired = most if loaded else current
         if desired != current:
             deployment["spec"]["replicas"] = desired
             deployment["metadata"]["generation"] += 1
@@ -420,10 +423,10 @@ class World:
                 condition("ScalingActive", True, "ValidMetricFound", "the HPA computed a count"),
                 condition(
                     "ScalingLimited",
-                    limited,
-                    "TooManyReplicas" if limited else "DesiredWithinRange",
+                    loaded,
+                    "TooManyReplicas" if loaded else "DesiredWithinRange",
                     "the desired replica count is more than the maximum replica count"
-                    if limited
+                    if loaded
                     else "the desired count is within the acceptable range",
                 ),
             ],

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "kube/document.hpp"
+#include "scale/command_line.hpp"
 
 namespace iris::scale::cluster {
 namespace {
@@ -35,6 +36,13 @@ class Planner {
       : experiment_(experiment), options_(options) {}
 
   Result<ClusterPlan> plan() {
+    plan_.namespace_object = {
+        {"apiVersion", "v1"},
+        {"kind", "Namespace"},
+        {"metadata",
+         {{"name", options_.namespace_name},
+          {"labels",
+           {{"app.kubernetes.io/managed-by", "iris-scale"}, {kRunLabel, options_.run_id}}}}}};
     std::vector<std::string> paths = {experiment_.deployment_path, experiment_.scripts_path};
     paths.insert(paths.end(), experiment_.cluster_paths.begin(), experiment_.cluster_paths.end());
     for (const auto& path : paths) {
@@ -62,7 +70,11 @@ class Planner {
       const auto kind = document.body.is_object() ? text_of(document.body, "kind") : "";
       const auto known = std::find_if(kResources.begin(), kResources.end(),
                                       [&](const Resource& entry) { return entry.kind == kind; });
-      if (kind == "Namespace") continue;  // the run has its own, or is given one
+      if (kind == "Namespace") {  // the run has its own, of the same kind, or is given one
+        const auto labels = document.body.value("/metadata/labels"_json_pointer, json::object());
+        plan_.namespace_object["metadata"]["labels"].update(labels);
+        continue;
+      }
       if (known == kResources.end()) {
         std::string kinds;
         for (const auto& entry : kResources)
@@ -99,12 +111,11 @@ class Planner {
     auto& container = deployment["spec"]["template"]["spec"]["containers"][0];
     if (!options_.image.empty()) container["image"] = options_.image;
     // The counts are read through the API server, which reaches the pod's address only.
-    auto& args = container["args"];
-    bool listens = false;
-    for (const auto& arg : args) {
-      listens = listens || (arg.is_string() && arg.get<std::string>().starts_with("--admin-host"));
-    }
-    if (!listens) args.push_back("--admin-host=0.0.0.0");
+    auto args = container.value("args", std::vector<std::string>{});
+    if (Flag host(args, "--admin-host"); !host.found()) host.set("0.0.0.0");
+    if (const Flag port(args, "--admin-port"); port.found()) plan_.admin_port = port.value();
+    container["args"] = args;
+    plan_.deployment = deployment;
   }
 
   // A run's own Service is called from within: a load balancer would cost money and be public.
@@ -169,15 +180,6 @@ class Planner {
 
 Result<ClusterPlan> plan_cluster(const Experiment& experiment, const PlanOptions& options) {
   return Planner(experiment, options).plan();
-}
-
-json namespace_object(const PlanOptions& options) {
-  return {{"apiVersion", "v1"},
-          {"kind", "Namespace"},
-          {"metadata",
-           {{"name", options.namespace_name},
-            {"labels",
-             {{"app.kubernetes.io/managed-by", "iris-scale"}, {kRunLabel, options.run_id}}}}}};
 }
 
 std::string name_of(const json& object) {

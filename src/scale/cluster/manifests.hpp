@@ -42,7 +42,9 @@ struct ClusterPlan {
   std::vector<json> objects;            // Deployment, ConfigMap, Service, …: applied once
   std::vector<ScenarioPlan> scenarios;  // of all scenarios of the experiment, in their order
   std::vector<Resource> resources;      // every kind above, once
-  int admin_port = 9090;                // where the pods' /metrics is
+  json namespace_object;                // the run's own namespace
+  json deployment;                      // the one that is scaled, of `objects`
+  std::string admin_port = "9090";      // where the pods' /metrics is
 };
 
 // The label that everything a run makes carries, with its id as the value.
@@ -50,9 +52,6 @@ inline constexpr const char* kRunLabel = "app.kubernetes.io/instance";
 
 // Reads the manifests anew, whole: typed objects hold only what iris uses. Errors name the file.
 Result<ClusterPlan> plan_cluster(const Experiment& experiment, const PlanOptions& options);
-
-// The namespace of a run.
-json namespace_object(const PlanOptions& options);
 
 // "Deployment iris-api"
 std::string name_of(const json& object);

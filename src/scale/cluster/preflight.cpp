@@ -20,7 +20,7 @@ std::string without_v(const std::string& version) {
   return version.starts_with("v") ? version.substr(1) : version;
 }
 
-std::string text_at(const std::vector<json>& values, const json::json_pointer& at) {
+std::string first_text(const std::vector<json>& values, const json::json_pointer& at) {
   if (values.empty() || !values.front().contains(at)) return "";
   const auto& value = values.front()[at];
   return value.is_string() ? value.get<std::string>() : "";
@@ -40,7 +40,7 @@ class Preflight {
     check_rights();
     // Who may not, would only hear so again.
     if (problems_.empty()) check_manifests();
-    if (interrupted_) return tl::unexpected(Error{ExitCode::kInterrupted, "interrupted"});
+    if (interrupted_) return interrupted_error();
     if (problems_.empty()) return facts_;
     return environment_error("the cluster lacks what the run needs; nothing was changed:\n  - {}",
                              fmt::join(problems_, "\n  - "));
@@ -70,7 +70,7 @@ class Preflight {
           answer.message);
     }
     if (!answer.ok()) return failed(answer, "kubectl version --client");
-    const auto text = text_at(values, "/clientVersion/gitVersion"_json_pointer);
+    const auto text = first_text(values, "/clientVersion/gitVersion"_json_pointer);
     if (parse_version(text) < kOldestKubectl) {
       return environment_error("expected kubectl {}.{} or newer, found '{}'; install a newer one",
                                kOldestKubectl.major, kOldestKubectl.minor, text);
@@ -82,7 +82,7 @@ class Preflight {
   // Something other than an answer of the cluster.
   Result<void> failed(const kube::KubectlAnswer& answer, const std::string& what) {
     if (answer.kind == Kind::kInterrupted) {
-      return tl::unexpected(Error{ExitCode::kInterrupted, "interrupted"});
+      return interrupted_error();
     }
     return answer.error(what);
   }
@@ -113,7 +113,7 @@ class Preflight {
       }
       return error;
     }
-    const auto text = text_at(values, "/gitVersion"_json_pointer);
+    const auto text = first_text(values, "/gitVersion"_json_pointer);
     facts_.server_version = without_v(text);
     log_.info("kubectl {}, {}, Kubernetes {}", facts_.kubectl_version, named,
               facts_.server_version);
