@@ -107,7 +107,7 @@ def bad_data(world, bucket):
     yield
 
 
-@sabotage("a worse model", steps.gates, "accuracy")
+@sabotage("a worse model", steps.gates, "at least 0.9")
 def worse_model(world, bucket):
     head, *rows = (world.root / "data/data.csv").read_text().splitlines()
     # Every label is one that is allowed, and none has to do with its row.

@@ -1,0 +1,104 @@
+"""What the linters do not know of our workflows: least rights, one command a step, known secrets."""
+
+import re
+
+import pytest
+import yaml
+
+SECRETS = {
+    "ARTIFACT_REGISTRY_REPOSITORY",
+    "BUCKET_NAME",
+    "GCP_PROJECT",
+    "GCP_REGION",
+    "GCP_SA_KEY",
+    "GKE_CLUSTER_NAME",
+    "GKE_CLUSTER_ZONE",
+}
+COMMAND = re.compile(r"(\./run|scripts/|build/release/iris|gcloud|cat|echo) ?")
+
+
+def workflows(repo):
+    return sorted((repo / ".github" / "workflows").glob("*.yml"))
+
+
+def load(path):
+    workflow = yaml.safe_load(path.read_text())
+    workflow["on"] = workflow.pop(True)  # YAML 1.1 reads `on` as a truth
+    return workflow
+
+
+def jobs_of(path):
+    return load(path)["jobs"].items()
+
+
+def test_the_reference_workflows_are_there(repo):
+    names = {path.stem for path in workflows(repo)}
+    assert names >= {"ci", "cd", "sanity", "cd_loadtest"}
+    branches = {"branches": ["dev", "main"]}
+    assert load(repo / ".github/workflows/ci.yml")["on"] == {"push": branches, "pull_request": branches}
+    assert load(repo / ".github/workflows/cd.yml")["on"] == {"push": {"branches": ["main"]}}
+    assert set(load(repo / ".github/workflows/cd_loadtest.yml")["on"]) == {"push", "workflow_dispatch"}
+    assert set(load(repo / ".github/workflows/sanity.yml")["on"]) == {"schedule", "workflow_dispatch"}
+
+
+def test_no_right_is_given_that_a_job_does_not_name(repo):
+    for path in workflows(repo):
+        assert load(path)["permissions"] == {}, path.name
+        for name, job in jobs_of(path):
+            assert isinstance(job["permissions"], dict), f"{path.name}: {name}"
+
+
+def test_only_the_comment_may_write_and_it_runs_no_code_of_the_pull_request(repo):
+    for path in workflows(repo):
+        for name, job in jobs_of(path):
+            rights = {key for key, right in job["permissions"].items() if right == "write"}
+            assert rights <= ({"pull-requests"} if path.stem == "comment" else {"id-token"}), name
+    comment = (repo / ".github" / "workflows" / "comment.yml").read_text()
+    assert "ref:" not in comment
+    for _, job in jobs_of(repo / ".github/workflows/ci.yml"):
+        asks = "secrets." in str(job) or "id-token" in job["permissions"]
+        assert not asks or "github.event_name == 'push'" in job["if"]
+
+
+def test_every_job_ends_and_none_meets_its_like(repo):
+    for path in workflows(repo):
+        workflow = load(path)
+        assert "workflow_call" in workflow["on"] or "group" in workflow["concurrency"], path.name
+        for name, job in jobs_of(path):
+            assert "uses" in job or job["timeout-minutes"] <= 90, f"{path.name}: {name}"
+
+
+def test_every_step_is_one_command_that_a_developer_can_run(repo):
+    for path in workflows(repo):
+        for name, job in jobs_of(path):
+            for step in job.get("steps", []):
+                if "run" in step:
+                    assert "\n" not in step["run"].strip(), f"{path.name}: {step['name']}"
+                    assert COMMAND.match(step["run"]), f"{path.name}: {step['name']}"
+                    script = step["run"].split()[0]
+                    if script.startswith("scripts/"):
+                        assert (repo / script).is_file(), script
+
+
+def test_every_secret_has_the_name_that_the_set_up_gives_it(repo):
+    for path in [*workflows(repo), *(repo / ".github" / "actions").rglob("*.yml")]:
+        assert set(re.findall(r"secrets\.([A-Z_]+)", path.read_text())) <= SECRETS, path.name
+    up = (repo / "scripts" / "gcp" / "up.sh").read_text()
+    assert all(re.search(rf"\b(set_secret|secret set) {name}\b", up) for name in SECRETS)
+
+
+@pytest.mark.parametrize("folder", [".github/workflows", ".github/actions"])
+def test_every_action_is_pinned_with_its_version_beside(repo, folder):
+    for path in (repo / folder).rglob("*.yml"):
+        for line in path.read_text().splitlines():
+            if (match := re.search(r"uses: (\S+)(.*)", line)) and not match[1].startswith("./"):
+                assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", match[1]), line
+                assert re.fullmatch(r" # v\d+\.\d+\.\d+", match[2]), line
+
+
+def test_a_hash_means_one_version(repo):
+    versions = {}
+    for path in (repo / ".github").rglob("*.yml"):
+        for action, version in re.findall(r"uses: (\S+@[0-9a-f]{40}) # (v\S+)", path.read_text()):
+            assert versions.setdefault(action, version) == version
+            assert all(action == other or not other.startswith(action.split("@")[0] + "@") for other in versions)
