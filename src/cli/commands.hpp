@@ -17,6 +17,7 @@ Command hpa_command();
 Command report_command();
 Command pull_command();
 Command push_command();
+Command doctor_command();
 Command version_command();
 
 }  // namespace iris::cli

@@ -18,9 +18,9 @@ std::vector<Command> all_commands() {
   return {inspect_command(), serve_command(), version_command()};
 #else
   return {
-      check_command(),   train_command(), evaluate_command(), predict_command(),
-      inspect_command(), serve_command(), scale_command(),    hpa_command(),
-      report_command(),  pull_command(),  push_command(),     version_command(),
+      check_command(), train_command(),  evaluate_command(), predict_command(), inspect_command(),
+      serve_command(), scale_command(),  hpa_command(),      report_command(),  pull_command(),
+      push_command(),  doctor_command(), version_command(),
   };
 #endif
 }

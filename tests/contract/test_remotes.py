@@ -168,6 +168,74 @@ def test_a_broken_or_missing_object_in_a_bucket_is_named(tmp_path, gs, run_iris)
     assert not [p for p in project.rglob("*") if p.parent.name == "partial"]
 
 
+def checks_of(done):
+    """name → (ok, detail) of `iris doctor --json`; of several with one name the last."""
+    return {check["check"]: (check["ok"], check["detail"]) for check in json.loads(done.stdout)["checks"]}
+
+
+def test_the_doctor_finds_what_is_wrong(tmp_path, gs, run_iris):
+    prefix = tmp_path.name
+    project = project_with(
+        tmp_path, "project", {"url": f"gs://{BUCKET}/{prefix}", "endpointurl": gs.endpoint}
+    )
+    fill(project)
+    assert run_iris("push", cwd=project).returncode == 0
+    environment = {**os.environ, "GOOD_SECRET": "hunter2-value"}
+    flags = ["doctor", "--json", "--bucket", BUCKET, "--env", "GOOD_SECRET"]
+    done = run_iris(*flags, cwd=project, env=environment)
+    assert done.returncode == 0, done.stdout
+    checks = checks_of(done)
+    for name in ("bucket write", "bucket read", "bucket delete", "objects raw/", "objects one.csv"):
+        assert checks[name][0], checks[name]
+    assert checks["secret GOOD_SECRET"] == (True, "present")
+    assert "hunter2-value" not in done.stdout + done.stderr
+    # The listing alone is downloaded: the service tells the digests of the others.
+    assert "5 present with the right digest (1 downloaded" in checks["objects raw/"][1]
+    left = json.loads(gs._call(f"/storage/v1/b/{BUCKET}/o?prefix=iris-doctor-"))
+    assert not left.get("items"), "the canary was left behind"
+
+    digest = md5(project / "one.csv")
+    gs.put(f"{prefix}/files/md5/{digest[:2]}/{digest[2:]}", b"rotten")
+    twin = hashlib.md5(b"same").hexdigest()
+    gs.delete(f"{prefix}/files/md5/{twin[:2]}/{twin[2:]}")
+    done = run_iris("doctor", cwd=project)
+    assert done.returncode == 1, done.stdout
+    assert f"found an object with digest {hashlib.md5(b'rotten').hexdigest()}" in done.stdout
+    assert "found no such object, expected twin of raw" in done.stdout
+
+    lacks = run_iris("doctor", "--env", "NO_SUCH_SECRET", "--bucket", "nothing", cwd=project)
+    assert lacks.returncode == 3
+    assert "failed  secret NO_SUCH_SECRET: not set" in lacks.stdout
+
+
+def test_the_doctor_asks_kubectl_and_changes_nothing(tmp_path, web, run_iris):
+    """A stand-in that keeps what it was asked; real clusters are the cluster tests' matter."""
+    project = project_with(tmp_path, "project", {"url": web.url})
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    kubectl = tools / "kubectl"
+    kubectl.write_text(
+        f"""#!/bin/sh
+echo "$*" >> {tools}/asked
+case "$*" in
+  "config current-context") echo gke_project_zone_main ;;
+  *json*) echo '{{"serverVersion": {{"gitVersion": "v1.34.1"}}}}' ;;
+  *) echo 'Client Version: v1.34.0' ;;
+esac
+"""
+    )
+    kubectl.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
+    done = run_iris("doctor", "--json", "--cluster", "main", cwd=project, env=environment)
+    ok, detail = checks_of(done)["cluster"]
+    assert ok and "v1.34.1" in detail, detail
+    asked = (tools / "asked").read_text().splitlines()
+    assert all(line.startswith(("config current-context", "version")) for line in asked)
+    done = run_iris("doctor", "--json", "--cluster", "other", cwd=project, env=environment)
+    assert done.returncode == 3
+    assert "expected one of other" in checks_of(done)["cluster"][1]
+
+
 def test_credentials_of_a_web_server_are_sent_and_never_shown(tmp_path, run_iris):
     (tmp_path / "web").mkdir()
     password = "correct-horse-battery"
