@@ -11,9 +11,10 @@
 namespace iris::dataset {
 namespace {
 
+// Filled member by member, which gcc 12 does not warn of when it optimises.
 struct Checked {
-  ObjectId object;
-  std::string wanted_as;
+  ObjectId object{};
+  std::string wanted_as{};
   bool downloaded = false;
   std::string fault{};  // empty: it is there and sound
   std::string text{};   // a listing's content
@@ -28,14 +29,19 @@ class RemoteChecker {
 
   RemoteCheck run() {
     std::vector<Checked> objects;
-    objects.push_back({out_.object(), out_.directory ? "the listing of " + out_.path : out_.path});
+    objects.emplace_back();
+    objects[0].object = out_.object();
+    objects[0].wanted_as = out_.directory ? "the listing of " + out_.path : out_.path;
     check_all(objects);
     if (out_.directory && objects[0].fault.empty() && !objects[0].error) {
       const auto files = parse_listing(objects[0].text, remote_.place_of(out_.object().key()));
       if (!files) objects[0].fault = files.error().message;
       std::vector<Checked> listed;
       for (const ListedFile& file : files.value_or(std::vector<ListedFile>())) {
-        listed.push_back({{file.md5, false, out_.dvc2}, file.path + " of " + out_.path});
+        Checked& checked = listed.emplace_back();
+        checked.object.md5 = file.md5;
+        checked.object.dvc2 = out_.dvc2;
+        checked.wanted_as = file.path + " of " + out_.path;
       }
       check_all(listed);
       objects.insert(objects.end(), std::make_move_iterator(listed.begin()),
