@@ -21,7 +21,8 @@ RUN apt-get update \
 
 ENV CCACHE_DIR=/ccache
 
-# Every file gets the time of the commit: bytes must not depend on when they were made.
+# Every file gets the time 0: bytes must not depend on when they were made, and what has not changed
+# must not become a new layer with each commit.
 FROM packages AS build-serve
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
@@ -31,12 +32,11 @@ RUN --mount=type=cache,target=/ccache \
     cmake --preset image && cmake --build --preset image --target iris_serving
 COPY scripts/image-root scripts/sbom scripts/
 COPY models/model.onnx models/
-ARG SOURCE_DATE_EPOCH=0
 RUN scripts/image-root /image/root build/image/serving/iris \
     && install -D -m 0444 models/model.onnx /image/root/models/model.onnx \
     && scripts/sbom --name iris-api --root /image/root --link build/image/serving/iris \
        --build build/image > /image/iris-api.spdx.json \
-    && find /image -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
+    && find /image -exec touch --no-dereference --date=@0 {} +
 
 FROM packages AS build-loadtest
 COPY CMakeLists.txt CMakePresets.json ./
@@ -45,11 +45,10 @@ COPY src src
 RUN --mount=type=cache,target=/ccache \
     cmake --preset image && cmake --build --preset image --target iris
 COPY scripts/image-root scripts/sbom scripts/
-ARG SOURCE_DATE_EPOCH=0
 RUN scripts/image-root /image/root build/image/iris "$(command -v wrk)" \
     && scripts/sbom --name iris-loadtest --root /image/root --link build/image/iris \
        --build build/image > /image/iris-loadtest.spdx.json \
-    && find /image -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
+    && find /image -exec touch --no-dereference --date=@0 {} +
 
 # The lists of what the images are made of, for the builder's --output.
 FROM scratch AS sbom
@@ -57,13 +56,9 @@ COPY --from=build-serve /image/iris-api.spdx.json /
 COPY --from=build-loadtest /image/iris-loadtest.spdx.json /
 
 FROM scratch AS loadtest
-ARG REVISION=unknown
-ARG VERSION=unknown
 LABEL org.opencontainers.image.title="iris-loadtest" \
       org.opencontainers.image.description="wrk and iris, for load from inside a cluster" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.version="${VERSION}"
+      org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build-loadtest /image/root/ /
 ENV PATH=/usr/bin
 USER 65532:65532
@@ -71,13 +66,9 @@ CMD ["wrk", "--version"]
 
 # Last, so that it is what a build without --target makes.
 FROM scratch AS serve
-ARG REVISION=unknown
-ARG VERSION=unknown
 LABEL org.opencontainers.image.title="iris-api" \
       org.opencontainers.image.description="A model behind HTTP" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.version="${VERSION}"
+      org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build-serve /image/root/ /
 ENV PATH=/usr/bin MODEL_PATH=/models/model.onnx
 USER 65532:65532
