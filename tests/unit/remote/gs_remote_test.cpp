@@ -181,7 +181,9 @@ TEST_F(GsRemoteTest, AKeyThatIsNoneIsNotShownEither) {
   StandIn server([](const Asked&, int) { return answer(200, "{}"); });
   auto remote = open(server, {{"type", "service_account"},
                               {"client_email", "robot@example.org"},
-                              {"private_key", "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n"},
+                              {"private_key",
+                               "-----BEGIN "
+                               "PRIVATE KEY-----\nc2VjcmV0\n"},
                               {"token_uri", server.url() + "/token"}})
                     .value();
   const auto said = remote->find("a").error().message;
