@@ -128,7 +128,7 @@ def pull_and_run(world: World) -> str:
     reference = f"{world.registry}/iris/iris-api@{world.facts['digest']}"
     world.run(ENGINE, "pull", "--quiet", "--tls-verify=false", reference)
     said = world.run("scripts/check-image", reference)
-    world.run(ENGINE, "untag", reference)
+    world.run(ENGINE, "untag", reference, reference)
     return f"{len(re.findall('^ok', said, re.MULTILINE))} checks by the Deployment's limits"
 
 
