@@ -144,7 +144,8 @@ Progress RequestParser::feed(std::string_view message) {
     known_.clear();
     beast_.emplace(*this);
     beast_->eager(true);
-    beast_->header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
+    // Beast's bound depends on how the bytes come; ours, in parse(), is met before it.
+    beast_->header_limit(static_cast<std::uint32_t>(2 * limits_.header_bytes));
     beast_->body_limit(limits_.body_bytes);
   }
   const Progress progress = parse(message);
@@ -155,9 +156,17 @@ Progress RequestParser::feed(std::string_view message) {
   return progress;
 }
 
+// Of the head as far as it is there: all of the message, until the head is complete.
+bool RequestParser::head_is_too_large(std::string_view message) const {
+  if (message.size() <= limits_.header_bytes) return false;
+  constexpr std::string_view kEnd = "\r\n\r\n";
+  return !head_done_ || message.find(kEnd) + kEnd.size() > limits_.header_bytes;
+}
+
 Progress RequestParser::parse(std::string_view message) {
   base_ = message.data();
-  const bool was_in_chunks = head_done_ && head_.transfer_encoding;
+  const bool had_head = head_done_;
+  const bool was_in_chunks = had_head && head_.transfer_encoding;
   const std::size_t fresh = message.size() - consumed_;
   if (fresh == 0) return head_done_ ? Progress::kBody : Progress::kHead;
   if (was_in_chunks && fresh < kShortestChunkedRest) return Progress::kBody;
@@ -165,6 +174,9 @@ Progress RequestParser::parse(std::string_view message) {
   beast::error_code ec;
   consumed_ += beast_->put(boost::asio::const_buffer(message.data() + consumed_, fresh), ec);
   if (ec && ec != beast::http::error::need_more) return fault_ ? Progress::kFault : refuse(ec);
+  if (!had_head && head_is_too_large(message)) {
+    return refuse(beast::http::make_error_code(beast::http::error::header_limit));
+  }
   if (beast_->is_done()) {
     // The padding is part of the string, so that reading it is reading the string.
     if (head_.transfer_encoding) {
@@ -178,10 +190,6 @@ Progress RequestParser::parse(std::string_view message) {
     const bool too_large = message.size() > 2 * (limits_.header_bytes + limits_.body_bytes);
     return too_large ? refuse(beast::http::make_error_code(beast::http::error::body_limit))
                      : Progress::kBody;
-  }
-  // Beast bounds the request line and the fields, each from where it left off; this bounds the sum.
-  if (message.size() > 2 * limits_.header_bytes) {
-    return refuse(beast::http::make_error_code(beast::http::error::header_limit));
   }
   return Progress::kHead;
 }

@@ -23,7 +23,7 @@
 namespace iris::http {
 
 struct ParserLimits {
-  std::size_t header_bytes = limits::kHeaderBytes;  // request line, and again the fields
+  std::size_t header_bytes = limits::kHeaderBytes;  // of the head: request line and fields
   std::size_t body_bytes = limits::kBodyBytes;
 };
 
@@ -103,6 +103,7 @@ class RequestParser {
   };
 
   bool repeats_known_head(std::string_view message) const;
+  bool head_is_too_large(std::string_view message) const;
   Progress parse(std::string_view message);
   Progress refuse(int status, std::string_view reason, std::string message);
   Progress refuse(const boost::beast::error_code& ec);

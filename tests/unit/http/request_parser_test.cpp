@@ -177,6 +177,19 @@ TEST(RequestParser, SeesThatTheClientWaitsForPermission) {
   EXPECT_TRUE(parser.expects_continue());
 }
 
+// The bound is met at the same byte, however the message comes.
+TEST(RequestParser, BoundsTheHeadHoweverItIsCut) {
+  const std::string start = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nX: ";
+  const std::string end = "\r\n\r\n";
+  const std::size_t room = kLimits.header_bytes - start.size() - end.size();
+  for (const std::size_t step : {1UL, 7UL, 100UL, 10'000UL}) {
+    const auto fits = start + std::string(room, 'x') + end + "abc";
+    EXPECT_EQ(parse(fits, step).progress, Progress::kComplete) << step;
+    const auto too_large = start + std::string(room + 1, 'x') + end + "abc";
+    EXPECT_EQ(parse(too_large, step).status, 431) << step;
+  }
+}
+
 // Feeds messages to one parser, as a connection does, and returns what it says of the last.
 Outcome last_of(RequestParser& parser, const std::vector<std::string>& messages) {
   Outcome outcome;
