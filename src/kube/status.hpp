@@ -38,8 +38,8 @@ struct DeploymentStatus {
 struct HpaStatus {
   std::int32_t current = 0;
   std::int32_t desired = 0;
-  std::optional<std::int32_t> cpu_utilization_percent;
-  std::vector<StatusCondition> conditions;
+  std::optional<std::int32_t> cpu_utilization_percent{};
+  std::vector<StatusCondition> conditions{};
 };
 
 struct JobStatus {
@@ -52,11 +52,11 @@ struct ContainerStatus {
   std::string name;
   bool running = false;
   std::int32_t restarts = 0;
-  std::string
-      waiting_reason;  // CrashLoopBackOff, ImagePullBackOff, …; empty when it is not waiting
-  std::string waiting_message;
-  std::optional<std::int32_t> exit_code;  // of this start or, if it is waiting, of the one before
-  std::string end_reason;                 // OOMKilled, Error, …
+  // CrashLoopBackOff, ImagePullBackOff, …; empty when it is not waiting.
+  std::string waiting_reason{};
+  std::string waiting_message{};
+  std::optional<std::int32_t> exit_code{};  // of this start or, if it is waiting, of the one before
+  std::string end_reason{};                 // OOMKilled, Error, …
 };
 
 struct PodDetail {

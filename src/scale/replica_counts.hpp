@@ -15,8 +15,8 @@ struct ReplicaCounts {
   std::uint64_t answered = 0;
   std::uint64_t errors = 0;  // answers that were not 2xx
   std::uint64_t connections = 0;
-  std::optional<std::uint64_t> cpu_us;  // since the process began
-  std::optional<std::uint64_t> memory_bytes;
+  std::optional<std::uint64_t> cpu_us{};  // since the process began
+  std::optional<std::uint64_t> memory_bytes{};
 };
 
 // Sums the samples of Prometheus text over their labels. Fails when one of the first four is

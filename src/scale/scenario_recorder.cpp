@@ -52,16 +52,23 @@ void ScenarioRecorder::start(const ScenarioStart& start) {
 }
 
 void ScenarioRecorder::event(const char* kind, const std::string& replica,
-                             const std::string& message) {
-  journal_.append("event", event_fields(kind, replica, message));
+                             const std::string& message, std::optional<SteadyTime> at) {
+  journal_.append("event", at.value_or(outside_.clock.steady()),
+                  event_fields(kind, replica, message));
   const auto line =
       fmt::format("{}: {}{}{}", scenario_.name, replica, replica.empty() ? "" : " ", message);
   const bool bad = kind == std::string_view("replica_lost") || kind == std::string_view("warning");
   bad ? outside_.log.warn("{}", line) : outside_.log.info("{}", line);
 }
 
-void ScenarioRecorder::scaled(int from, int to, const std::string& message) {
-  journal_.append("event", scale_event_fields(from, to, message));
+void ScenarioRecorder::scaled(int from, int to, const std::string& message,
+                              std::optional<SteadyTime> at) {
+  journal_.append("event", at.value_or(outside_.clock.steady()),
+                  scale_event_fields(from, to, message));
+}
+
+void ScenarioRecorder::tick(Record fields, std::optional<SteadyTime> at) {
+  journal_.append("tick", at.value_or(outside_.clock.steady()), std::move(fields));
 }
 
 void ScenarioRecorder::sample(SteadyTime at, Sample now,

@@ -62,10 +62,12 @@ class ScenarioRecorder {
   SteadyTime origin() const { return journal_.origin(); }
   double now_t() const { return journal_.now_t(); }
 
-  // `kind` is one of docs/records.md; it goes to the log too.
-  void event(const char* kind, const std::string& replica, const std::string& message);
-  void scaled(int from, int to, const std::string& message);
-  void tick(Record fields) { journal_.append("tick", std::move(fields)); }
+  // `at` is when it was seen, the present unless given. `kind` is one of docs/records.md; it goes
+  // to the log too.
+  void event(const char* kind, const std::string& replica, const std::string& message,
+             std::optional<SteadyTime> at = {});
+  void scaled(int from, int to, const std::string& message, std::optional<SteadyTime> at = {});
+  void tick(Record fields, std::optional<SteadyTime> at = {});
   // The first one is where counts begin, and no record.
   void sample(SteadyTime at, Sample now, const std::optional<load::ProbeCounts>& probe);
 

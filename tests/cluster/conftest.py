@@ -1,4 +1,10 @@
-"""Fixtures for `iris scale --target kubernetes`: the real kubectl against the stand-in cluster."""
+"""Fixtures for `iris scale --target kubernetes`: the real kubectl against the stand-in cluster.
+
+With KUBECONFIG_REAL, the test of a whole run takes that cluster in its place, with the images that
+IRIS_IMAGE and IRIS_LOAD_IMAGE name:
+
+    KUBECONFIG_REAL=~/.kube/config IRIS_IMAGE=… IRIS_LOAD_IMAGE=… pytest tests/cluster -k two_scenarios
+"""
 
 from __future__ import annotations
 
@@ -12,6 +18,13 @@ import pytest
 import yaml
 from api_server import ApiServer
 from world import World
+
+
+@pytest.fixture(scope="session")
+def real_kubeconfig():
+    """The path of a real cluster's kubeconfig; None for the stand-in."""
+    path = os.environ.get("KUBECONFIG_REAL")
+    return pathlib.Path(path).expanduser().resolve() if path else None
 
 
 @pytest.fixture(scope="session")
@@ -82,12 +95,13 @@ def experiment(tmp_path):
 
 
 @pytest.fixture
-def environment(tmp_path, kubectl):
+def environment(tmp_path, kubectl, real_kubeconfig):
     """What iris and kubectl see: the test's own kubeconfig and caches."""
+    kubeconfig = real_kubeconfig or tmp_path / "kubeconfig"
     return {
         **os.environ,
         "HOME": str(tmp_path),
-        "KUBECONFIG": str(tmp_path / "kubeconfig"),
+        "KUBECONFIG": str(kubeconfig),
         "PATH": f"{pathlib.Path(kubectl).parent}:{os.environ['PATH']}",
     }
 

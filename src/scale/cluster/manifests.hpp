@@ -20,8 +20,8 @@ struct PlanOptions {
   std::string run_id;          // of this run: letters and digits, goes into names and a label
   std::string namespace_name;  // where everything goes
   bool own_namespace = true;   // it is made for this run
-  std::string image;           // of the Deployment; empty: as the manifest has it
-  std::string load_image;      // of the Jobs; empty: as the manifest has it
+  std::string image{};         // of the Deployment; empty: as the manifest has it
+  std::string load_image{};    // of the Jobs; empty: as the manifest has it
 };
 
 // One kind that a run makes, as the API server names it.

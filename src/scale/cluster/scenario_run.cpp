@@ -29,7 +29,7 @@ class ScenarioRun {
         watch_(context.session, context.deployment),
         recorder_(scenario, {session_.clock, session_.log, context.records}),
         replicas_([this](const char* kind, const std::string& replica, const std::string& message) {
-          recorder_.event(kind, replica, message);
+          recorder_.event(kind, replica, message, seen_at_);
         }) {}
 
   Result<ScenarioOutcome> run() {
@@ -70,6 +70,7 @@ class ScenarioRun {
   std::optional<kube::HpaStatus> last_hpa_;
   std::optional<int> last_wanted_;
   std::string load_pod_;
+  SteadyTime seen_at_;       // of the last look
   SteadyTime before_start_;  // of the last look that did not show the load running
 };
 
@@ -154,10 +155,8 @@ Result<void> ScenarioRun::start_load() {
 
 Result<void> ScenarioRun::watch_load() {
   const auto deadline = recorder_.origin() + plan_.wrk.duration + session_.step_timeout;
-  while (true) {
-    if (session_.interrupt.wait(session_.poll)) {
-      return interrupted_error();
-    }
+  for (auto next = recorder_.origin();;) {
+    if (session_.wait_for_next(next)) return interrupted_error();
     const auto look = watch_.look();
     if (!look) return tl::unexpected(look.error());
     if (*look) {
@@ -185,6 +184,8 @@ Result<void> ScenarioRun::watch_load() {
 
 Result<void> ScenarioRun::conclude(bool ended_well) {
   recorder_.event("load_finished", "", "the load Job has ended");
+  // What happens to the replicas from here on is no longer the load's.
+  const auto settled = replicas_.settled_at();
   if (ended_well) recorder_.outcome().load = read_report();
   // The counts come to rest: what was on its way is answered.
   std::uint64_t answered = replicas_.answered();
@@ -204,7 +205,7 @@ Result<void> ScenarioRun::conclude(bool ended_well) {
               .replicas_max = replicas_.most_ready(),
               .ended = replicas_.ended(),
               .settled_t = std::nullopt};
-  if (const auto settled = replicas_.settled_at()) {
+  if (settled) {
     end.settled_t = to_seconds(*settled - recorder_.origin());
   }
   recorder_.conclude(end, !session_.interrupt.requested());
@@ -230,11 +231,13 @@ std::optional<load::WrkReport> ScenarioRun::read_report() {
 }
 
 void ScenarioRun::take(const Snapshot& snapshot) {
+  seen_at_ = snapshot.at;
   replicas_.take(snapshot);
   if (snapshot.load) load_pod_ = snapshot.load->name;
   for (const auto& event : snapshot.events) {
     recorder_.event("warning", "",
-                    fmt::format("{}: {}: {}", event.object, event.reason, event.message));
+                    fmt::format("{}: {}: {}", event.object, event.reason, event.message),
+                    snapshot.at);
   }
   const auto wanted = snapshot.deployment.wanted;
   if (last_wanted_ && *last_wanted_ != wanted) {
@@ -246,7 +249,7 @@ void ScenarioRun::take(const Snapshot& snapshot) {
   if (!snapshot.hpa || (last_hpa_ && same_status(*last_hpa_, *snapshot.hpa))) return;
   last_hpa_ = snapshot.hpa;
   const auto fields = hpa_tick(snapshot, scenario_.hpa.metrics.front().target.average_utilization);
-  recorder_.tick(fields);
+  recorder_.tick(fields, snapshot.at);
   session_.log.info("{}: HPA: {} replicas, wants {}, CPU {} %: {}", scenario_.name,
                     snapshot.hpa->current, snapshot.hpa->desired,
                     snapshot.hpa->cpu_utilization_percent.value_or(0),

@@ -26,6 +26,14 @@ struct Session {
   Nanoseconds call_timeout() const {
     return std::clamp<Nanoseconds>(step_timeout, std::chrono::seconds(1), std::chrono::seconds(10));
   }
+
+  // Sleeps until the next moment of a fixed schedule, past those that a long look has missed; true
+  // when interrupted. `next` is the moment of this look, and becomes that of the one to come.
+  bool wait_for_next(SteadyTime& next) const {
+    const auto now = clock.steady();
+    while (next <= now) next += poll;
+    return interrupt.wait(next - now);
+  }
 };
 
 }  // namespace iris::scale::cluster

@@ -40,7 +40,7 @@ Result<Snapshot> await(const Session& session, Watch& watch, const std::string& 
   const auto deadline = session.clock.steady() + session.step_timeout;
   std::string waits_for = "an answer of the cluster";
   std::string said;
-  while (true) {
+  for (auto next = session.clock.steady();;) {
     auto look = watch.look();
     if (!look) return tl::unexpected(look.error());
     if (*look) {
@@ -65,7 +65,7 @@ Result<Snapshot> await(const Session& session, Watch& watch, const std::string& 
       return environment_error("{}: not done within {:.0f} s (--step-timeout): {}", step,
                                to_seconds(session.step_timeout), waits_for);
     }
-    if (session.interrupt.wait(session.poll)) return interrupted_error();
+    if (session.wait_for_next(next)) return interrupted_error();
   }
 }
 
