@@ -174,7 +174,7 @@ def broken_image(world, bucket):
     subprocess.run([steps.ENGINE, "rmi", "--force", "iris-broken"], check=True, capture_output=True)
 
 
-@sabotage("a Service that answers 500", steps.smoke, "500")
+@sabotage("a Service that answers 500", steps.smoke, "expected 200")
 def answers_500(world, bucket):
     with parts.refusing(500, {"error": "broken"}) as url:
         world.service_url = url
