@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "dataset/dvc.hpp"
-#include "dataset/pull.hpp"
+#include "dataset/listing.hpp"
 #include "dataset/schema.hpp"
 
 namespace {

@@ -77,13 +77,20 @@ Result<void> write_file(const std::string& path, std::string_view bytes) {
     left.remove_prefix(static_cast<std::size_t>(size));
   }
   // mkostemp makes the file private; a result is as readable as any other file of the user.
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  if (::fchmod(file.get(), 0666 & ~mask) != 0 || file.reset() != 0 ||
+  if (::fchmod(file.get(), 0666 & ~user_umask()) != 0 || file.reset() != 0 ||
       ::rename(temporary.c_str(), path.c_str()) != 0) {
     return fail();
   }
   return {};
+}
+
+mode_t user_umask() {
+  static const mode_t mask = [] {
+    const mode_t found = ::umask(0);
+    ::umask(found);
+    return found;
+  }();
+  return mask;
 }
 
 }  // namespace iris

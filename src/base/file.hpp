@@ -1,6 +1,8 @@
 // Whole files: bounded reads, and writes that either happen fully or not at all.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -16,5 +18,9 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes = l
 // Writes beside `path` and renames over it, so that a reader never sees half a file. Makes missing
 // parent folders.
 Result<void> write_file(const std::string& path, std::string_view bytes);
+
+// The umask that the program was started with. The system can only be asked by changing it, which
+// threads would see: so it is asked once.
+mode_t user_umask();
 
 }  // namespace iris

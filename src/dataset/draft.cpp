@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/digest.hpp"
+#include "base/file.hpp"
 
 namespace iris::dataset {
 namespace {
@@ -91,9 +92,7 @@ std::string Draft::path() const {
 }
 
 Result<void> Draft::publish(const fs::path& target, mode_t mode) {
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  if (::fchmod(fd_, mode & ~mask) != 0) return cannot_write(target, errno);
+  if (::fchmod(fd_, mode & ~user_umask()) != 0) return cannot_write(target, errno);
   if (name_.empty()) {
     const auto link_as = [&](const char* name) {
       return ::linkat(AT_FDCWD, path().c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;

@@ -50,7 +50,7 @@ bool may_pass(CURLcode code) {
   }
 }
 
-// Copies from the segments of the body, beginning at `position`, to `room`.
+// Copies from the text's byte `at` on, as much as there is room for.
 std::size_t copy_text(std::string_view text, std::uint64_t at, std::span<char> room) {
   const std::size_t size = std::min(room.size(), text.size() - static_cast<std::size_t>(at));
   std::memcpy(room.data(), text.data() + at, size);

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file.hpp"
 #include "base/limits.hpp"
 
 namespace iris::remote {
@@ -110,7 +111,7 @@ Result<void> PartialFile::restart() {
 }
 
 void PartialFile::expect(std::uint64_t bytes) {
-  if (watcher_.on_expect) watcher_.on_expect(bytes);
+  if (watcher_.on_expect && !std::exchange(expectation_told_, true)) watcher_.on_expect(bytes);
 }
 
 std::string PartialFile::md5() {
@@ -120,9 +121,8 @@ std::string PartialFile::md5() {
 Result<void> PartialFile::publish(const fs::path& target, mode_t mode) {
   std::error_code code;
   fs::create_directories(target.parent_path(), code);
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  if (::fchmod(fd_.get(), mode & ~mask) != 0 || ::rename(path_.c_str(), target.c_str()) != 0) {
+  if (::fchmod(fd_.get(), mode & ~user_umask()) != 0 ||
+      ::rename(path_.c_str(), target.c_str()) != 0) {
     return cannot_write(target);
   }
   path_.clear();

@@ -59,6 +59,7 @@ class PartialFile final : public ByteSink {
   Digest digest_ = Digest::md5();
   std::uint64_t size_ = 0;
   std::uint64_t found_bytes_ = 0;
+  bool expectation_told_ = false;  // each try learns the size again
 };
 
 }  // namespace iris::remote

@@ -32,8 +32,8 @@ class Retry {
   Nanoseconds pause_;
 };
 
-// Sends it until the answer is final or patience ends. `make` is called for each try. An Error
-// when there is no answer, or none but those that may pass; its message begins with `place`.
+// Tries until the answer is final or patience ends; `attempt` is one try. An Error when there is no
+// answer, or none but those that may pass; its message begins with `place`.
 Result<HttpResponse> send_patiently(const std::function<Answer()>& attempt,
                                     const RemoteOptions& options, const std::string& place);
 

@@ -63,6 +63,14 @@ def fill(project):
     return tree(raw), (project / "one.csv").read_bytes()
 
 
+def track(project, name, content):
+    """A file and the .dvc file that `dvc add` writes for it, in less than its second."""
+    (project / name).write_bytes(content)
+    digest = hashlib.md5(content).hexdigest()
+    (project / f"{name}.dvc").write_text(f"outs:\n- md5: {digest}\n  hash: md5\n  path: {name}\n")
+    return digest
+
+
 def assert_holds(project, expected):
     assert (tree(project / "raw"), (project / "one.csv").read_bytes()) == expected
 
@@ -76,6 +84,11 @@ def test_what_dvc_pushes_iris_pulls(tmp_path, remote, run_iris):
     done = run_iris("pull", cwd=project)
     assert done.returncode == 0, done.stderr
     assert_holds(project, expected)
+    # Also when several threads make the files.
+    mask = os.umask(0)
+    os.umask(mask)
+    files = [p for p in (project / "raw").rglob("*") if p.is_file()]
+    assert {p.stat().st_mode & 0o777 for p in files} == {0o666 & ~mask}
     assert "up to date" in dvc("status", cwd=project).stdout
 
 
@@ -99,9 +112,7 @@ def test_what_iris_pushes_dvc_pulls(tmp_path, remote, run_iris):
 def test_a_large_object_travels_whole(tmp_path, remote, run_iris):
     project = project_with(tmp_path, "project", remote)
     big = project / "big.bin"
-    big.write_bytes(os.urandom(20 << 20))  # a resumable upload on gs
-    digest = md5(big)
-    dvc("add", "big.bin", cwd=project)
+    digest = track(project, "big.bin", os.urandom(20 << 20))  # a resumable upload on gs
     done = run_iris("push", cwd=project)
     assert done.returncode == 0, done.stderr
     forget(project, "big.bin")
@@ -115,14 +126,13 @@ def test_a_large_object_travels_whole(tmp_path, remote, run_iris):
 
 def test_the_emulator_is_found_by_its_variable(tmp_path, gs, run_iris):
     project = project_with(tmp_path, "project", {"url": f"gs://{BUCKET}/{tmp_path.name}"})
-    expected = fill(project)
-    done = run_iris(
-        "push", cwd=project, env={**os.environ, "STORAGE_EMULATOR_HOST": gs.endpoint}
-    )
+    track(project, "one.csv", b"content")
+    environment = {**os.environ, "STORAGE_EMULATOR_HOST": gs.endpoint}
+    done = run_iris("push", cwd=project, env=environment)
     assert done.returncode == 0, done.stderr
-    forget(project, "raw", "one.csv")
-    dvc("pull", cwd=project, STORAGE_EMULATOR_HOST=gs.endpoint)
-    assert_holds(project, expected)
+    forget(project, "one.csv")
+    assert run_iris("pull", cwd=project, env=environment).returncode == 0
+    assert (project / "one.csv").read_bytes() == b"content"
 
 
 @pytest.mark.parametrize("line_ends", [b"\n", b"\r\n"])
@@ -150,7 +160,7 @@ def test_a_broken_or_missing_object_in_a_bucket_is_named(tmp_path, gs, run_iris)
         tmp_path, "project", {"url": f"gs://{BUCKET}/{prefix}", "endpointurl": gs.endpoint}
     )
     fill(project)
-    dvc("push", cwd=project)
+    assert run_iris("push", cwd=project).returncode == 0
     digest = md5(project / "one.csv")
     name = f"{prefix}/files/md5/{digest[:2]}/{digest[2:]}"
     gs.put(name, b"rotten")
@@ -241,7 +251,7 @@ def test_credentials_of_a_web_server_are_sent_and_never_shown(tmp_path, run_iris
     password = "correct-horse-battery"
     with web_server(tmp_path / "web", "me", password) as server:
         project = project_with(tmp_path, "project", {"url": server.url})
-        fill(project)
+        track(project, "one.csv", b"content")
         refused = run_iris("push", cwd=project)
         assert refused.returncode == 3
         assert "answered 401" in refused.stderr and "check the credentials" in refused.stderr
@@ -253,14 +263,14 @@ def test_credentials_of_a_web_server_are_sent_and_never_shown(tmp_path, run_iris
         done = run_iris("push", cwd=project)
         assert done.returncode == 0, done.stderr
         assert password not in done.stdout + done.stderr
+        forget(project, "one.csv")
         dvc("pull", cwd=project)
+        assert (project / "one.csv").read_bytes() == b"content"
 
 
 def test_a_pull_that_is_killed_is_continued(tmp_path, web, iris, run_iris):
     project = project_with(tmp_path, "project", {"url": web.url})
-    (project / "big.bin").write_bytes(os.urandom(64 << 20))
-    dvc("add", "big.bin", cwd=project)
-    digest = md5(project / "big.bin")
+    digest = track(project, "big.bin", os.urandom(64 << 20))
     assert run_iris("push", cwd=project).returncode == 0
     partial = project / ".dvc" / "cache" / "partial" / f"files-md5-{digest[:2]}-{digest[2:]}"
     forget(project, "big.bin")
