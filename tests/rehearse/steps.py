@@ -89,6 +89,12 @@ def gates(world: World) -> str:
     return next(line for line in said.splitlines() if "ccuracy" in line).strip()
 
 
+def sanity(world: World) -> str:
+    """sanity"""
+    said = world.run("build/release/iris", "doctor", "--bucket", parts.BUCKET)
+    return f"{len(re.findall('^ok', said, re.MULTILINE))} checks: tools, objects, a canary in the bucket"
+
+
 def comment(world: World) -> str:
     """comment"""
     command = ("scripts/pr-comment", "--head", "someone:topic", "--commit", world.commit, "report.md")
@@ -169,6 +175,7 @@ STEPS = [
     manifests,
     gates,
     bucket,
+    sanity,
     comment,
     build_image,
     check_image,
