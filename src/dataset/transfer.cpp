@@ -140,8 +140,9 @@ std::vector<std::optional<Error>> fetch_objects(const DvcRepository& repository,
   Fetcher fetcher(repository, options.watcher);
   FirstOutage outage;
   for_each_parallel(jobs.size(), options.jobs, [&](std::size_t n) {
-    const auto& [index, remote] = jobs[n];
-    errors[index] = outage.unless([&] { return fetcher.fetch(objects[index], *remote); });
+    const Job& job = jobs[n];
+    errors[job.index] =
+        outage.unless([&] { return fetcher.fetch(objects[job.index], *job.remote); });
     if (options.watcher != nullptr) options.watcher->object_done();
   });
   std::error_code not_empty;
