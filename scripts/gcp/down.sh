@@ -51,11 +51,18 @@ if marked 'value(description)' iam service-accounts describe "$account"; then
 fi
 
 echo "# GitHub"
-for name in GCP_SA_KEY GCP_PROJECT GCP_REGION GKE_CLUSTER_NAME GKE_CLUSTER_ZONE \
-  ARTIFACT_REGISTRY_REPOSITORY BUCKET_NAME; do
+secrets=(GCP_PROJECT GCP_REGION GKE_CLUSTER_NAME GKE_CLUSTER_ZONE ARTIFACT_REGISTRY_REPOSITORY
+  BUCKET_NAME)
+variables=()
+# A key that someone set for another way to sign in is not ours.
+case "$identity" in
+  key) secrets+=(GCP_SA_KEY) ;;
+  federation) variables+=(GCP_WORKLOAD_IDENTITY_PROVIDER GCP_SERVICE_ACCOUNT) ;;
+esac
+for name in "${secrets[@]}"; do
   do_ gh secret delete "$name" --repo "$repository" || echo "# $name was not set"
 done
-for name in GCP_WORKLOAD_IDENTITY_PROVIDER GCP_SERVICE_ACCOUNT; do
+for name in "${variables[@]}"; do
   do_ gh variable delete "$name" --repo "$repository" || echo "# $name was not set"
 done
 

@@ -123,6 +123,19 @@ def test_down_removes_what_up_marked(gcp):
         assert any(what in each for each in removed), what
 
 
+@pytest.mark.parametrize(
+    ("identity", "ours", "not_ours"),
+    [
+        ("key", "secret delete GCP_SA_KEY", "variable delete"),
+        ("federation", "variable delete GCP_SERVICE_ACCOUNT", "GCP_SA_KEY"),
+    ],
+)
+def test_down_leaves_the_other_way_to_sign_in(gcp, identity, ours, not_ours):
+    _, calls = gcp("down.sh", there=True, mark="iris-up", IDENTITY=identity)
+    assert any(ours in each for each in calls)
+    assert not any(not_ours in each for each in calls)
+
+
 @pytest.mark.parametrize("mark", ["", "someone-else"])
 def test_down_leaves_what_is_not_marked(gcp, mark):
     result, calls = gcp("down.sh", there=True, mark=mark)
