@@ -66,15 +66,20 @@ function(iris_library name)
 endfunction()
 
 # iris_unit_test(folder SOURCES a_test.cpp …): the GoogleTest program of one folder of src/.
-# SINGLE_FILES where the files have fixtures of the same names.
+# SINGLE_FILES where the files have fixtures of the same names. THREADS where what is tested runs
+# threads: the thread sanitizer has nothing to find in the others, and is not made to build them.
 function(iris_unit_test name)
-  cmake_parse_arguments(ARG "SINGLE_FILES" "" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "SINGLE_FILES;THREADS" "" "SOURCES;LINKS" ${ARGN})
+  if(IRIS_SANITIZE MATCHES thread AND NOT ARG_THREADS)
+    return()
+  endif()
   add_executable(${name}_test ${ARG_SOURCES})
   if(ARG_SINGLE_FILES)
     set_target_properties(${name}_test PROPERTIES UNITY_BUILD OFF)
   endif()
   target_link_libraries(${name}_test PRIVATE ${ARG_LINKS} GTest::gtest GTest::gtest_main)
   target_compile_definitions(${name}_test PRIVATE IRIS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_dependencies(unit_tests ${name}_test)
   add_test(NAME unit/${name} COMMAND ${name}_test)
   set_tests_properties(unit/${name} PROPERTIES TIMEOUT 300 LABELS unit)
 endfunction()
