@@ -135,7 +135,6 @@ Result<void> ScenarioRun::start_load() {
   Sample before = sample_at(0);  // its counts are those before the load
   for (auto& replica : before.replicas) replica.counted_t = replica.used_t = 0;
   if (auto applied = context_.changes.apply({plan_.job}); !applied) return applied;
-  std::optional<SteadyTime> last;
   const auto started = await(session_, watch_, step("starting the load"), load_started,
                              [&](const Snapshot& snapshot) {
                                take(snapshot);
