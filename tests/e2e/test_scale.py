@@ -353,7 +353,7 @@ def test_wrong_use_names_what_is_wrong(run_iris, experiment, tmp_path):
         return result.stderr
 
     path = experiment(["one"])
-    assert "does not exist yet" in refused(path, "--target", "kubernetes")
+    assert "nowhere not in {local,kubernetes}" in refused(path, "--target", "nowhere")
     assert "'no-such' is no scenario; they are one" in refused(path, "--only", "no-such")
     assert "--duration" in refused(path, "--duration", "soon")
     assert "unknown key 'titel'" in refused(experiment(["one"], titel="x"))

@@ -46,6 +46,8 @@ def clone(folder: Path) -> Path:
     (root / "build" / "release").mkdir(parents=True)
     program = Path(os.environ.get("IRIS_BIN", REPO / "build" / "release" / "iris"))
     (root / "build" / "release" / "iris").symlink_to(program.resolve())
+    # Installed once, here, and not for each clone.
+    subprocess.run([REPO / "scripts" / "lint-tools"], check=True, stdout=subprocess.DEVNULL)
     (root / "build" / "lint-tools").symlink_to(REPO / "build" / "lint-tools")
     return root
 
