@@ -82,9 +82,10 @@ TEST(Experiment, TheOneThatShipsIsTheTwoByTwoOfTheReference) {
   ASSERT_TRUE(read) << read.error().message;
   std::string cells;
   for (const auto& scenario : read->scenarios) {
-    cells += fmt::format("{}{} ", scenario.hpa.max_replicas, scenario.reference ? "*" : "");
+    cells += fmt::format("{}{}{} ", scenario.hpa.max_replicas, scenario.reference ? "*" : "",
+                         scenario.objective ? "!" : "");
   }
-  EXPECT_EQ(cells, "3* 1 3 1* ");
+  EXPECT_EQ(cells, "3*! 1 3 1* ") << "maxReplicas; * of the reference; ! has an objective";
 }
 
 }  // namespace
