@@ -276,6 +276,12 @@ bool ReplicaSet::scraping() const {
   });
 }
 
+bool ReplicaSet::counted_since(SteadyTime time) const {
+  return std::all_of(replicas_.begin(), replicas_.end(), [&](const Pointer& replica) {
+    return !replica->alive() || replica->counts_at > time;
+  });
+}
+
 std::vector<ReplicaSample> ReplicaSet::sample(SteadyTime origin) {
   std::vector<ReplicaSample> samples;
   for (const auto& replica : replicas_) {

@@ -53,6 +53,8 @@ class ReplicaSet final : public Target {
   // Begins to read the counts of all replicas; answers arrive while the io_context runs.
   void begin_scrape();
   bool scraping() const;
+  // Whether the counts of all that are alive arrived after `time`.
+  bool counted_since(SteadyTime time) const;
   // What is known now; gone replicas with their last counts. Times are seconds since `origin`.
   std::vector<ReplicaSample> sample(SteadyTime origin);
 

@@ -225,6 +225,8 @@ Result<void> ScenarioRun::await_last_answers(load::Probe& probe) {
   const auto deadline = clock_.steady() + (interrupted() ? kInterruptedAnswers : kLastAnswers);
   std::uint64_t answered = 0;
   bool at_rest = false;
+  // Counts that were read before the probe's last answer came do not hold it.
+  std::optional<SteadyTime> probe_rested_at;
   while (clock_.steady() < deadline && !at_rest) {
     if (auto turned = turn(); !turned) return turned;
     if (set_->scraping()) continue;
@@ -234,8 +236,10 @@ Result<void> ScenarioRun::await_last_answers(load::Probe& probe) {
       now_answered += replica.answered;
       now_received += replica.received;
     }
-    at_rest = probe.in_flight() == 0 && answered == now_answered && now_received == now_answered;
+    at_rest = probe_rested_at && set_->counted_since(*probe_rested_at) &&
+              answered == now_answered && now_received == now_answered;
     answered = now_answered;
+    if (!probe_rested_at && probe.in_flight() == 0) probe_rested_at = clock_.steady();
     if (!at_rest) set_->begin_scrape();
   }
   recorder_.outcome().probe = probe.stop();
