@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,11 @@ struct Request {
   MediaType media_type = MediaType::kNone;
   std::string_view media_text{};  // the media type as sent, cut to a few bytes, for messages
   std::string_view body{};
+  // Fields of the head, empty or none where they were not sent.
+  std::string_view authorization{};
+  std::string_view request_id{};                         // X-Request-Id
+  std::string_view traceparent{};                        // W3C Trace Context
+  std::optional<std::size_t> inference_header_length{};  // Inference-Header-Content-Length
 };
 
 // The transport could not make a request of the bytes; the connection closes after the answer.

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
+#include <charconv>
+#include <functional>
 #include <utility>
 
 namespace iris::http {
@@ -21,6 +23,9 @@ constexpr std::size_t kKnownHeadBytes = 1024;
 
 // A chunked body larger than this is given back to the allocator after its request.
 constexpr std::size_t kKeptChunkBytes = std::size_t{64} << 10;
+
+// Of the binary extension of the Open Inference Protocol.
+constexpr std::string_view kInferenceHeaderLength = "Inference-Header-Content-Length";
 
 std::string_view view(beast::string_view text) {
   return {text.data(), text.size()};
@@ -56,7 +61,8 @@ void RequestParser::Beast::on_request_impl(beast::http::verb method, View, View 
                        std::min(target.size(), target.find('?'))};
 }
 
-void RequestParser::Beast::on_field_impl(beast::http::field name, View, View value, Code& ec) {
+void RequestParser::Beast::on_field_impl(beast::http::field name, View name_text, View value,
+                                         Code& ec) {
   using beast::http::field;
   if (owner_.head_done_) return;  // trailers say nothing that is used here
   switch (name) {
@@ -83,6 +89,19 @@ void RequestParser::Beast::on_field_impl(beast::http::field name, View, View val
       break;
     case field::expect:
       owner_.head_.expects_continue = equals_ignoring_case(view(value), "100-continue");
+      break;
+    case field::authorization:
+      owner_.head_.authorization = owner_.span_of(value);
+      break;
+    case field::unknown:  // to Beast
+      if (equals_ignoring_case(view(name_text), "X-Request-Id")) {
+        owner_.head_.request_id = owner_.span_of(value);
+      } else if (equals_ignoring_case(view(name_text), "traceparent")) {
+        owner_.head_.traceparent = owner_.span_of(value);
+      } else if (equals_ignoring_case(view(name_text), kInferenceHeaderLength) &&
+                 !owner_.set_inference_header_length(view(value))) {
+        ec = beast::http::error::bad_field;
+      }
       break;
     default:
       break;
@@ -165,6 +184,7 @@ bool RequestParser::head_is_too_large(std::string_view message) const {
 
 Progress RequestParser::parse(std::string_view message) {
   base_ = message.data();
+  end_ = message.data() + message.size();
   const bool had_head = head_done_;
   const bool was_in_chunks = had_head && head_.transfer_encoding;
   const std::size_t fresh = message.size() - consumed_;
@@ -198,11 +218,16 @@ Request RequestParser::request(std::string_view message) const {
   const auto& [offset, size] = head_.body;
   const std::string_view body = head_.transfer_encoding ? std::string_view(chunks_.data(), size)
                                                         : message.substr(offset, size);
+  const auto text = [message](const Span& span) { return message.substr(span.offset, span.size); };
   return {.method = head_.method,
-          .path = message.substr(head_.path.offset, head_.path.size),
+          .path = text(head_.path),
           .media_type = head_.media_type,
           .media_text = {head_.media_text.data(), head_.media_text_size},
-          .body = body};
+          .body = body,
+          .authorization = text(head_.authorization),
+          .request_id = text(head_.request_id),
+          .traceparent = text(head_.traceparent),
+          .inference_header_length = head_.inference_header_length};
 }
 
 Progress RequestParser::refuse(int status, std::string_view reason, std::string message) {
@@ -236,6 +261,27 @@ Progress RequestParser::refuse(const beast::error_code& ec) {
     return refuse(400, "framing", "malformed chunk");
   }
   return refuse(400, "framing", "malformed header field");
+}
+
+// A value that was folded over lines (RFC 9112, section 5.2) lies in Beast's memory, not in the
+// message; it is taken as not sent.
+RequestParser::Span RequestParser::span_of(beast::string_view text) const {
+  const std::less_equal<const char*> reaches;
+  if (!reaches(base_, text.data()) || !reaches(text.data() + text.size(), end_)) return {};
+  return {static_cast<std::size_t>(text.data() - base_), text.size()};
+}
+
+// Whether the value is a number, and the first of its kind.
+bool RequestParser::set_inference_header_length(std::string_view value) {
+  std::size_t length = 0;
+  const char* end = value.data() + value.size();
+  const auto read = std::from_chars(value.data(), end, length);
+  if (read.ec == std::errc() && read.ptr == end && !head_.inference_header_length) {
+    head_.inference_header_length = length;
+    return true;
+  }
+  refuse(400, "framing", fmt::format("{}: expected one number", kInferenceHeaderLength));
+  return false;
 }
 
 void RequestParser::set_media_type(std::string_view value) {

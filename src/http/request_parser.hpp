@@ -90,6 +90,10 @@ class RequestParser {
   struct Head {
     Span path;
     Span body;
+    Span authorization;
+    Span request_id;
+    Span traceparent;
+    std::optional<std::size_t> inference_header_length;
     Method method = Method::kOther;
     MediaType media_type = MediaType::kNone;
     std::array<char, 48> media_text{};
@@ -108,11 +112,14 @@ class RequestParser {
   Progress refuse(int status, std::string_view reason, std::string message);
   Progress refuse(const boost::beast::error_code& ec);
   void set_media_type(std::string_view value);
+  Span span_of(boost::beast::string_view text) const;
+  bool set_inference_header_length(std::string_view value);
 
   const ParserLimits limits_;
   std::optional<Beast> beast_;  // none before the first byte, nor for a known head
   Fault fault_;
   const char* base_ = nullptr;  // where the message lies during feed
+  const char* end_ = nullptr;
   std::size_t consumed_ = 0;
   Head head_;
   bool head_done_ = false;

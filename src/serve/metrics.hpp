@@ -14,8 +14,9 @@
 
 namespace iris::serve {
 
-enum class Route { kPredict, kHealth, kOther };
-inline constexpr std::array<std::string_view, 3> kRouteNames = {"predict", "health", "other"};
+enum class Route { kPredict, kInfer, kModel, kHealth, kPage, kOther };
+inline constexpr std::array<std::string_view, 6> kRouteNames = {"predict", "infer", "model",
+                                                                "health",  "page",  "other"};
 
 inline constexpr std::array kStatusCodes = {200, 400, 404, 405, 408, 413,
                                             415, 429, 431, 500, 501, 503};

@@ -14,7 +14,9 @@
 #include "base/fd.hpp"
 #include "http/event_loop.hpp"
 #include "http/listen.hpp"
+#include "serve/admin_routes.hpp"
 #include "serve/metrics.hpp"
+#include "serve/model_store.hpp"
 #include "serve/routes.hpp"
 
 namespace iris::serve {
@@ -22,9 +24,9 @@ namespace {
 
 // One thread with its own loop, connections and counts.
 struct Worker {
-  Worker(const ServiceOptions& options, std::shared_ptr<const ServedModel> model,
-         WorkerMetrics& metrics, const std::atomic<bool>& draining, const Clock& clock)
-      : routes(std::move(model), metrics, draining),
+  Worker(const ServiceOptions& options, const ModelStore& models, WorkerMetrics& metrics,
+         const std::atomic<bool>& draining, const Clock& clock)
+      : routes(models, metrics, draining),
         server(loop, options.http, routes, metrics.http, clock, std::random_device{}()) {}
 
   http::EventLoop loop;
@@ -82,16 +84,18 @@ struct Service::State {
   State(const ServiceOptions& service_options, std::shared_ptr<const ServedModel> served,
         const Clock& its_clock, Log& its_log)
       : options(service_options),
-        model(std::move(served)),
+        models(std::move(served)),
         clock(its_clock),
         log(its_log),
-        admin_routes([this] { return render_metrics(metrics, *model, options.version); }, draining),
+        admin_routes([this] { return render_metrics(metrics, *models.current(), options.version); },
+                     draining),
         admin(control, admin_options(options), admin_routes, admin_counters, clock, 1) {
     options.http.max_connections =
         std::max<std::size_t>(1, options.http.max_connections / options.threads);
     for (std::size_t i = 0; i < options.threads; ++i) {
       metrics.push_back(std::make_unique<WorkerMetrics>());
-      workers.push_back(std::make_unique<Worker>(options, model, *metrics.back(), draining, clock));
+      workers.push_back(
+          std::make_unique<Worker>(options, models, *metrics.back(), draining, clock));
     }
   }
 
@@ -102,7 +106,7 @@ struct Service::State {
   std::size_t run();
 
   ServiceOptions options;
-  const std::shared_ptr<const ServedModel> model;
+  ModelStore models;
   const Clock& clock;
   Log& log;
   std::string address;

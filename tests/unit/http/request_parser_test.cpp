@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -15,7 +16,8 @@ constexpr ParserLimits kLimits{.header_bytes = 512, .body_bytes = 64};
 struct Outcome {
   Progress progress = Progress::kHead;
   int status = 0;
-  std::string path, body, media;
+  std::string path, body, media, authorization, request_id, traceparent;
+  std::optional<std::size_t> inference_header_length;
   Method method = Method::kOther;
   std::size_t consumed = 0;
   bool keep_alive = false;
@@ -31,6 +33,10 @@ Outcome outcome_of(const RequestParser& parser, Progress progress, std::string_v
     outcome.path = request.path;
     outcome.body = request.body;
     outcome.media = request.media_text;
+    outcome.authorization = request.authorization;
+    outcome.request_id = request.request_id;
+    outcome.traceparent = request.traceparent;
+    outcome.inference_header_length = request.inference_header_length;
     outcome.method = request.method;
     outcome.consumed = parser.consumed();
     outcome.keep_alive = parser.keep_alive();
@@ -223,6 +229,40 @@ TEST(RequestParser, AHeadThatIsKnownSaysWhatItSaidBefore) {
       EXPECT_EQ(last_of(used, {before, message}), last_of(fresh, {message})) << before << message;
     }
   }
+}
+
+TEST(RequestParser, ReadsTheFieldsThatHandlersUse) {
+  const std::string head =
+      "POST /p HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x y\r\nx-request-id: 17\r\n"
+      "TraceParent: 00-ab-cd-01\r\nInference-Header-Content-Length: 12\r\n";
+  const std::string message = head + "Content-Length: 2\r\n\r\nok";
+  for (std::size_t step = 1; step <= message.size(); ++step) {
+    const Outcome outcome = parse(message, step);
+    ASSERT_EQ(outcome.progress, Progress::kComplete) << step;
+    EXPECT_EQ(outcome.authorization, "Bearer x y");
+    EXPECT_EQ(outcome.request_id, "17");
+    EXPECT_EQ(outcome.traceparent, "00-ab-cd-01");
+    EXPECT_EQ(outcome.inference_header_length, 12U);
+  }
+}
+
+TEST(RequestParser, TakesAFoldedFieldAsNotSent) {
+  const Outcome outcome = parse("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer\r\n x\r\n\r\n");
+  EXPECT_EQ(outcome.progress, Progress::kComplete);
+  EXPECT_EQ(outcome.authorization, "");
+}
+
+TEST(RequestParser, RefusesALengthOfTheInferenceHeaderThatIsNone) {
+  for (const char* value : {"-1", "1x", "", "99999999999999999999"}) {
+    const Outcome outcome =
+        parse(std::string("GET / HTTP/1.1\r\nHost: a\r\nInference-Header-Content-Length: ") +
+              value + "\r\n\r\n");
+    EXPECT_EQ(outcome.status, 400) << value;
+  }
+  EXPECT_EQ(parse("GET / HTTP/1.1\r\nHost: a\r\nInference-Header-Content-Length: 1\r\n"
+                  "Inference-Header-Content-Length: 1\r\n\r\n")
+                .status,
+            400);
 }
 
 }  // namespace

@@ -88,7 +88,8 @@ class AllocationTest : public testing::Test {
   http::EventLoop loop_;
   std::atomic<bool> draining_{false};
   WorkerMetrics metrics_;
-  ServiceRoutes routes_{example_served_model(), metrics_, draining_};
+  const ModelStore models_{example_served_model()};
+  ServiceRoutes routes_{models_, metrics_, draining_};
   http::Server server_{loop_, {}, routes_, metrics_.http, clock_, 1};
   Fd client_;
 };

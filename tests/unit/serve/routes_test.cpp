@@ -6,6 +6,7 @@
 #include <string>
 
 #include "example_model.hpp"
+#include "serve/admin_routes.hpp"
 
 namespace iris::serve {
 namespace {
@@ -43,7 +44,8 @@ class RoutesTest : public testing::Test {
 
   std::atomic<bool> draining_{false};
   WorkerMetrics metrics_;
-  ServiceRoutes routes_{example_served_model(), metrics_, draining_};
+  const ModelStore models_{example_served_model()};
+  ServiceRoutes routes_{models_, metrics_, draining_};
 };
 
 TEST_F(RoutesTest, PredictsLabels) {

@@ -1,0 +1,37 @@
+// POST /predict: the reference's form of request and answer.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "http/request.hpp"
+#include "http/response.hpp"
+#include "serve/answers.hpp"
+#include "serve/instances.hpp"
+#include "serve/metrics.hpp"
+#include "serve/served_model.hpp"
+
+namespace iris::serve {
+
+// One for each thread.
+class PredictRoute {
+ public:
+  // Every model that it is asked to answer with has this signature.
+  PredictRoute(const model::Signature& signature, WorkerMetrics& metrics)
+      : metrics_(metrics), parser_(signature) {}
+
+  Refusal answer(const http::Request& request, const ServedModel& model, http::Response& response);
+
+ private:
+  void predict(const ServedModel& model);
+  void write_predictions(const ServedModel& model, http::Buffer& out) const;
+
+  WorkerMetrics& metrics_;
+  InstancesParser parser_;
+  // Kept between requests for their room.
+  Instances instances_;
+  std::vector<std::uint32_t> labels_;
+  std::vector<float> probabilities_;
+};
+
+}  // namespace iris::serve
