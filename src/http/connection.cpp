@@ -55,11 +55,11 @@ bool Connection::start() {
   return server_.loop_.watch(socket_.get(), EventLoop::Interest::kRead, *this);
 }
 
-void Connection::on_ready(bool ended) {
+void Connection::on_ready(const EventLoop::Readiness& readiness) {
   if (state_ == State::kWriting) {
     write_rest();
   } else {
-    read(ended);
+    read(readiness.ended);
   }
 }
 

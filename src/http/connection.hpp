@@ -26,7 +26,7 @@ class Connection final : public EventLoop::Watcher {
 
   // Begins to read; false when it cannot be watched.
   bool start();
-  void on_ready(bool ended) override;
+  void on_ready(const EventLoop::Readiness& readiness) override;
 
   // Enforces the deadlines. May remove the connection, as on_ready() may.
   void check(SteadyTime now);

@@ -13,6 +13,9 @@
 namespace iris::http {
 namespace {
 
+// So long the loop works before it looks what else has become ready.
+constexpr auto kSlice = std::chrono::microseconds(500);
+
 Fd opened(int descriptor, const char* what) {
   if (descriptor < 0) throw std::system_error(errno, std::generic_category(), what);
   return Fd(descriptor);
@@ -37,8 +40,13 @@ void quieten(const Fd& descriptor) {
 
 }  // namespace
 
-EventLoop::EventLoop()
-    : epoll_(opened(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")), mailbox_(*this) {}
+EventLoop::EventLoop(const Clock& clock)
+    : clock_(clock),
+      now_(clock.steady()),
+      epoll_(opened(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      mailbox_(*this) {
+  queue_.reserve(kEventsPerWait);
+}
 
 bool EventLoop::watch(int descriptor, Interest interest, Watcher& watcher) {
   auto event = event_of(interest, watcher);
@@ -50,12 +58,11 @@ void EventLoop::change(int descriptor, Interest interest, Watcher& watcher) {
   epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, descriptor, &event);
 }
 
-void EventLoop::forget(int descriptor, const Watcher& watcher) {
+void EventLoop::forget(int descriptor, Watcher& watcher) {
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, descriptor, nullptr);
-  for (int i = 0; i < ready_; ++i) {
-    auto& event = events_[static_cast<std::size_t>(i)];
-    if (event.data.ptr == &watcher) event.data.ptr = nullptr;
-  }
+  if (watcher.place_ == Watcher::kNotQueued) return;
+  queue_[watcher.place_].watcher = nullptr;
+  watcher.place_ = Watcher::kNotQueued;
 }
 
 void EventLoop::post(std::function<void()> task) {
@@ -63,24 +70,57 @@ void EventLoop::post(std::function<void()> task) {
 }
 
 void EventLoop::run() {
-  while (!stopped_) handle_events(-1);
+  while (!stopped_) turn(-1);
 }
 
 void EventLoop::run_once(Nanoseconds patience) {
-  handle_events(
-      static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(patience).count()));
+  turn(static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(patience).count()));
 }
 
-void EventLoop::handle_events(int timeout_ms) {
-  // An interruption by a signal is no event.
-  ready_ = std::max(0, epoll_wait(epoll_.get(), events_.data(), kEventsPerWait, timeout_ms));
-  for (int i = 0; i < ready_; ++i) {
-    const auto& event = events_[static_cast<std::size_t>(i)];
-    if (event.data.ptr == nullptr) continue;
-    const bool ended = (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-    static_cast<Watcher*>(event.data.ptr)->on_ready(ended);
+// Tells those that are ready, for a slice of time; those that are left are told in the next turn,
+// behind what became ready before them.
+void EventLoop::turn(int timeout_ms) {
+  collect(waiting() > 0 || background_ != nullptr ? 0 : timeout_ms);
+  const SteadyTime end = now_ + kSlice;
+  while (next_ < queue_.size() && now_ < end) {
+    const Entry entry = queue_[next_++];
+    if (entry.watcher == nullptr) continue;
+    entry.watcher->place_ = Watcher::kNotQueued;
+    entry.watcher->on_ready(entry.readiness);
   }
-  ready_ = 0;
+  if (next_ == queue_.size()) {
+    queue_.clear();
+    next_ = 0;
+  }
+  if (background_ != nullptr && !background_->work(waiting() == 0)) background_ = nullptr;
+}
+
+// Puts what the kernel reports behind what waits already.
+void EventLoop::collect(int timeout_ms) {
+  // An interruption by a signal is no event.
+  const int count = epoll_wait(epoll_.get(), events_.data(), kEventsPerWait, timeout_ms);
+  read_clock();
+  if (next_ > kEventsPerWait && next_ > queue_.size() / 2) drop_told();
+  for (int i = 0; i < count; ++i) {
+    const auto& event = events_[static_cast<std::size_t>(i)];
+    auto& watcher = *static_cast<Watcher*>(event.data.ptr);
+    const bool ended = (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    if (watcher.place_ != Watcher::kNotQueued) {
+      queue_[watcher.place_].readiness.ended |= ended;
+      continue;
+    }
+    watcher.place_ = queue_.size();
+    queue_.push_back({&watcher, {.ended = ended, .since = now_}});
+  }
+}
+
+// The queue of an overloaded loop is never empty; it must not grow for that.
+void EventLoop::drop_told() {
+  queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(next_));
+  for (auto& entry : queue_) {
+    if (entry.watcher != nullptr) entry.watcher->place_ -= next_;
+  }
+  next_ = 0;
 }
 
 EventLoop::Mailbox::Mailbox(EventLoop& loop)
@@ -97,7 +137,7 @@ void EventLoop::Mailbox::post(std::function<void()> task) {
   [[maybe_unused]] const auto ignored = write(event_.get(), &one, sizeof one);
 }
 
-void EventLoop::Mailbox::on_ready(bool) {
+void EventLoop::Mailbox::on_ready(const Readiness&) {
   quieten(event_);
   std::vector<std::function<void()>> tasks;
   {
@@ -132,7 +172,7 @@ void Timer::cancel() {
   timerfd_settime(timer_.get(), 0, &never, nullptr);
 }
 
-void Timer::on_ready(bool) {
+void Timer::on_ready(const EventLoop::Readiness&) {
   quieten(timer_);
   expired_();
 }

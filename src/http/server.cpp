@@ -61,7 +61,7 @@ void Server::close_listener() {
   listener_ = Fd();
 }
 
-void Server::on_ready(bool) {
+void Server::on_ready(const EventLoop::Readiness&) {
   accept_queued();
 }
 

@@ -61,7 +61,7 @@ class Server final : EventLoop::Watcher {
  private:
   friend class Connection;
 
-  void on_ready(bool ended) override;  // a connection is in the queue
+  void on_ready(const EventLoop::Readiness& readiness) override;  // a connection is in the queue
   void pause_accepting();
   void resume_accepting();
   void close_listener();

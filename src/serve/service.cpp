@@ -26,7 +26,8 @@ namespace {
 struct Worker {
   Worker(const ServiceOptions& options, const ModelStore& models, WorkerMetrics& metrics,
          const std::atomic<bool>& draining, const Clock& clock)
-      : routes(models, metrics, draining),
+      : loop(clock),
+        routes(models, metrics, draining),
         server(loop, options.http, routes, metrics.http, clock, std::random_device{}()) {}
 
   http::EventLoop loop;
@@ -59,7 +60,7 @@ class EndSignals final : http::EventLoop::Watcher {
   EndSignals& operator=(const EndSignals&) = delete;
 
  private:
-  void on_ready(bool) override {
+  void on_ready(const http::EventLoop::Readiness&) override {
     signalfd_siginfo signal;
     while (read(descriptor_.get(), &signal, sizeof signal) == sizeof signal) arrived_();
   }
@@ -113,7 +114,7 @@ struct Service::State {
   std::string admin_address;
   std::atomic<bool> draining{false};
   std::vector<std::unique_ptr<WorkerMetrics>> metrics;
-  http::EventLoop control;
+  http::EventLoop control{clock};
   http::Timer drain_deadline{control, [this] { abort(); }};
   http::Counters admin_counters;
   AdminRoutes admin_routes;

@@ -90,7 +90,7 @@ class ServerTest : public testing::Test {
   }
 
   ManualClock clock_;
-  EventLoop loop_;
+  EventLoop loop_{clock_};
   Echo echo_;
   Counters counters_;
   std::optional<Server> server_;

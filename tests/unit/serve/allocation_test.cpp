@@ -85,7 +85,7 @@ class AllocationTest : public testing::Test {
 
   sockaddr_in address_{};
   SystemClock clock_;
-  http::EventLoop loop_;
+  http::EventLoop loop_{clock_};
   std::atomic<bool> draining_{false};
   WorkerMetrics metrics_;
   const ModelStore models_{example_served_model()};
