@@ -22,6 +22,7 @@ inline constexpr std::size_t kClasses = 4'096;
 
 inline constexpr std::size_t kHeaderBytes = std::size_t{8} << 10;
 inline constexpr std::size_t kBodyBytes = std::size_t{4} << 20;
+inline constexpr std::size_t kHeldBytes = std::size_t{64} << 20;  // requests and answers under way
 inline constexpr std::size_t kRowsPerRequest = 100'000;
 
 inline constexpr std::size_t kRecordsBytes = std::size_t{256} << 20;  // a run's records, whole

@@ -28,6 +28,7 @@ struct ServeFlags {
   std::string idle_timeout = "60s";
   std::string max_connection_age = "300s";
   std::string drain_timeout = "25s";
+  std::string max_queueing_time = "1s";
 };
 
 void define_flags(CLI::App& app, ServeFlags& flags) {
@@ -52,6 +53,18 @@ void define_flags(CLI::App& app, ServeFlags& flags) {
   app.add_option("--max-connections", flags.max_connections,
                  "Open connections; more get 429 (default: from the limit on descriptors)")
       ->check(CLI::PositiveNumber);
+  app.add_option("--max-queueing-time", flags.max_queueing_time,
+                 "How long a prediction may wait for its turn; one that waited longer gets 429 "
+                 "(0s: no bound)")
+      ->capture_default_str();
+  app.add_option("--max-in-flight", http.max_waiting,
+                 "Requests that may wait for their turn; with more, predictions get 429 (0: no "
+                 "bound)")
+      ->capture_default_str();
+  app.add_option("--max-held", http.max_held_bytes,
+                 "Bytes of requests partly read and of answers not yet taken, together")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--max-requests-per-connection", http.max_requests_per_connection,
                  "Requests before a connection is closed (0: no bound)")
       ->capture_default_str();
@@ -72,10 +85,12 @@ void define_flags(CLI::App& app, ServeFlags& flags) {
       ->capture_default_str();
 }
 
-Result<void> read_duration(const char* flag, const std::string& text, Nanoseconds& duration) {
+Result<void> read_duration(const char* flag, const std::string& text, Nanoseconds& duration,
+                           bool may_be_zero = false) {
   const auto value = parse_duration(text);
   if (!value) return input_error("{}: {}", flag, value.error().message);
-  if (value->count() <= 0) return input_error("{}: expected more than 0, got {}", flag, text);
+  if (value->count() <= 0 && !may_be_zero)
+    return input_error("{}: expected more than 0, got {}", flag, text);
   duration = *value;
   return {};
 }
@@ -96,7 +111,8 @@ Result<void> read_durations(const ServeFlags& flags, serve::ServiceOptions& serv
   for (const auto& entry : durations) {
     if (auto read = read_duration(entry.flag, entry.text, entry.duration); !read) return read;
   }
-  return {};
+  return read_duration("--max-queueing-time", flags.max_queueing_time, http.max_queueing_time,
+                       true);
 }
 
 Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {

@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -49,6 +50,8 @@ Connection::Connection(Server& server, Fd socket, SteadyTime now, bool surplus)
 Connection::~Connection() {
   server_.loop_.forget(socket_.get(), *this);
   set_busy(false);
+  server_.held_bytes_ -= held_bytes_;
+  server_.buffers_.give(std::move(input_));
 }
 
 bool Connection::start() {
@@ -56,17 +59,28 @@ bool Connection::start() {
 }
 
 void Connection::on_ready(const EventLoop::Readiness& readiness) {
-  if (state_ == State::kWriting) {
-    write_rest();
+  if (state_ == State::kWriting) return write_rest();
+  if (deferred_) {
+    deferred_end_ |= readiness.ended;
+  } else if (state_ == State::kReading && server_.is_overdue(readiness)) {
+    deferred_ = true;
+    deferred_end_ = readiness.ended;
+    server_.defer(*this);
   } else {
     read(readiness.ended);
   }
 }
 
+void Connection::read_overdue() {
+  deferred_ = false;
+  overdue_ = true;
+  read(deferred_end_);
+}
+
 void Connection::read(bool ended) {
-  input_.make_room();
+  make_room();
   const ssize_t count = recv(socket_.get(), input_.room(), input_.room_bytes(), 0);
-  if (count < 0 && try_again(errno)) return;
+  if (count < 0 && try_again(errno)) return settle_input();
   if (count <= 0) {
     const bool in_midst = state_ == State::kReading && in_request_;
     if (in_midst && count == 0) return end_of_input();
@@ -76,6 +90,7 @@ void Connection::read(bool ended) {
   const bool more = ended || static_cast<std::size_t>(count) == input_.room_bytes();
   if (more) server_.loop_.change(socket_.get(), EventLoop::Interest::kRead, *this);
   if (state_ == State::kLingering) {
+    settle_input();
     lingered_bytes_ += static_cast<std::size_t>(count);
     if (lingered_bytes_ > kLingerBytes) server_.remove(*this);
     return;
@@ -83,6 +98,33 @@ void Connection::read(bool ended) {
   input_.received(static_cast<std::size_t>(count));
   read_at_ = server_.now();
   process(read_at_);
+}
+
+void Connection::make_room() {
+  if (input_.capacity() == 0) input_ = server_.buffers_.take();
+  if (input_.room_bytes() > 0) return;
+  input_.compact();
+  if (input_.room_bytes() == 0) input_.reserve(2 * input_.capacity());
+}
+
+// Between requests a connection holds no memory but its own; within one, not much more than it
+// needs.
+void Connection::settle_input() {
+  if (input_.empty()) {
+    if (input_.capacity() > 0) server_.buffers_.give(std::move(input_));
+  } else {
+    const auto wanted = std::max(ReadBuffer::kSmallBytes, 2 * input_.unused().size());
+    if (wanted < input_.capacity() / 2) input_.reserve(wanted);
+  }
+  count_held_bytes();
+}
+
+// Small buffers are not counted: the bound on connections bounds them, too.
+void Connection::count_held_bytes() {
+  const bool small = input_.capacity() <= ReadBuffer::kSmallBytes;
+  const std::size_t held = (small ? 0 : input_.capacity()) + rest_.size();
+  server_.held_bytes_ += held - held_bytes_;
+  held_bytes_ = held;
 }
 
 void Connection::fail() {
@@ -138,7 +180,8 @@ bool Connection::process_one(SteadyTime now) {
 }
 
 void Connection::answer(SteadyTime now) {
-  const Request request = parser_.request(input_.unused());
+  Request request = parser_.request(input_.unused());
+  request.overdue = overdue_;
   server_.counters_.requests.add();
   ++requests_;
   const auto& options = server_.options_;
@@ -184,8 +227,11 @@ void Connection::flush() {
   if (sent < 0) return fail();
   const auto taken = static_cast<std::size_t>(sent);
   if (taken == out.size()) return proceed();
+  // A client that does not take its answers must not fill the memory with them.
+  if (server_.held_bytes_ > server_.options_.max_held_bytes) return fail();
   rest_.assign(out.data() + taken, out.size() - taken);
   rest_sent_ = 0;
+  count_held_bytes();
   set_busy(true);
   await_writing();
 }
@@ -230,7 +276,13 @@ void Connection::proceed() {
   // A batch was full. The other connections have their turn first: this one can be written to, so
   // the loop comes back to it at once.
   if (!input_.empty() && !in_request_) return await_writing();
-  input_.shrink();
+  if (input_.empty()) overdue_ = false;
+  settle_input();
+  if (held_bytes_ > 0 && server_.held_bytes_ > server_.options_.max_held_bytes) {
+    server_.out_.clear();
+    refuse({429, "memory", "the requests under way take too much memory; try again"});
+    flush();
+  }
 }
 
 // Reads on, until the client ends the connection or the deadline does.
@@ -239,12 +291,14 @@ void Connection::linger() {
   set_busy(false);
   deadline_ = server_.now() + kLingerTime;
   input_.consume(input_.unused().size());
+  settle_input();
   shutdown(socket_.get(), SHUT_WR);
 }
 
 void Connection::check(SteadyTime now) {
   switch (state_) {
     case State::kReading:
+      if (deferred_) return;  // it is the server that is late
       if (in_request_) {
         if (now < deadline_) return;
         server_.out_.clear();

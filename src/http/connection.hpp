@@ -31,6 +31,10 @@ class Connection final : public EventLoop::Watcher {
   // Enforces the deadlines. May remove the connection, as on_ready() may.
   void check(SteadyTime now);
 
+  // Does what on_ready() put off, and has what comes of it refused.
+  void read_overdue();
+  bool deferred() const { return deferred_; }
+
   // It is about to be removed by force; true when a request loses its answer.
   bool cut();
 
@@ -46,6 +50,8 @@ class Connection final : public EventLoop::Watcher {
   };
 
   void read(bool ended);
+  void make_room();
+  void settle_input();
   void write_rest();
 
   void process(SteadyTime now);
@@ -64,6 +70,7 @@ class Connection final : public EventLoop::Watcher {
   bool bytes_are_waiting() const;
   void check_idle(SteadyTime now);
   void set_busy(bool busy);
+  void count_held_bytes();
 
   Server& server_;
   Fd socket_;
@@ -71,13 +78,17 @@ class Connection final : public EventLoop::Watcher {
   ReadBuffer input_;
   std::string rest_;  // answers the socket would not take at once
   std::size_t rest_sent_ = 0;
+  std::size_t held_bytes_ = 0;  // of input_ and rest_, as far as the server counts them
   State state_ = State::kReading;
   CloseReason close_reason_ = CloseReason::kClient;
   const bool surplus_;
   bool closing_ = false;     // the answer that was written last is the last
   bool in_request_ = false;  // the first byte of a request was read, its last was not
   bool continue_sent_ = false;
-  bool busy_ = false;  // counted in Counters::in_flight
+  bool busy_ = false;      // counted in Counters::in_flight
+  bool deferred_ = false;  // ready to be read, and waits for the server to have time to refuse it
+  bool deferred_end_ = false;
+  bool overdue_ = false;  // the request at work waited too long
   std::uint64_t requests_ = 0;
   std::uint64_t unwritten_ = 0;  // answers since the last write
   std::size_t lingered_bytes_ = 0;

@@ -78,7 +78,9 @@ class EventLoop {
 
   // Has work() called after each turn, until it has no more to do.
   void request_background(Background& background) { background_ = &background; }
-  void forget_background() { background_ = nullptr; }
+  void forget_background(const Background& background) {
+    if (background_ == &background) background_ = nullptr;
+  }
 
   // Runs `task` in the loop's thread.
   void post(std::function<void()> task);

@@ -1,11 +1,14 @@
 // The bytes of a connection that were received and not yet used up, contiguous, with readable
-// padding behind them.
+// padding behind them. A connection borrows its buffer while it has such bytes: most requests come
+// whole, so that one buffer, warm in the cache, serves all connections of a thread.
 #pragma once
 
 #include <cstddef>
 #include <cstring>
 #include <memory>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "http/request.hpp"
 
@@ -13,10 +16,22 @@ namespace iris::http {
 
 class ReadBuffer {
  public:
-  ReadBuffer() { reallocate(kSmallBytes); }
+  static constexpr std::size_t kSmallBytes = 4096 - kBodyPadding;
+
+  // Without memory until reserve().
+  ReadBuffer() = default;
+  ReadBuffer(ReadBuffer&& other) noexcept { *this = std::move(other); }
+  ReadBuffer& operator=(ReadBuffer&& other) noexcept {
+    data_ = std::move(other.data_);
+    capacity_ = std::exchange(other.capacity_, 0);
+    begin_ = std::exchange(other.begin_, 0);
+    end_ = std::exchange(other.end_, 0);
+    return *this;
+  }
 
   std::string_view unused() const { return {data_.get() + begin_, end_ - begin_}; }
   bool empty() const { return begin_ == end_; }
+  std::size_t capacity() const { return capacity_; }
 
   // Gives up bytes at the front.
   void consume(std::size_t count) {
@@ -24,47 +39,65 @@ class ReadBuffer {
     if (begin_ == end_) begin_ = end_ = 0;
   }
 
-  // Makes room behind the bytes; they may move.
-  void make_room() {
-    if (end_ < capacity_) return;
-    if (begin_ > 0) {
-      std::memmove(data_.get(), data_.get() + begin_, end_ - begin_);
-      end_ -= begin_;
-      begin_ = 0;
-    } else {
-      reallocate(2 * capacity_);
-    }
-  }
   char* room() { return data_.get() + end_; }
   std::size_t room_bytes() const { return capacity_ - end_; }
   void received(std::size_t count) { end_ += count; }
 
-  // Returns the memory that one large request needed.
-  void shrink() {
-    if (empty() && capacity_ > kKeptBytes) reallocate(kSmallBytes);
-  }
-
-  std::size_t capacity() const { return capacity_; }
-
- private:
-  static constexpr std::size_t kSmallBytes = 4096 - kBodyPadding;
-  static constexpr std::size_t kKeptBytes = std::size_t{64} << 10;
-
-  void reallocate(std::size_t capacity) {
-    auto bigger = std::make_unique_for_overwrite<char[]>(capacity + kBodyPadding);
-    if (end_ > begin_) std::memcpy(bigger.get(), data_.get() + begin_, end_ - begin_);
-    // Parsers may load the padding, if only to ignore it; let it have a value.
-    std::memset(bigger.get() + capacity, 0, kBodyPadding);
+  // Moves the bytes to the front, if that makes room.
+  void compact() {
+    if (begin_ == 0) return;
+    std::memmove(data_.get(), data_.get() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
-    data_ = std::move(bigger);
+  }
+
+  // Moves the bytes to memory of that size, which must hold them.
+  void reserve(std::size_t capacity) {
+    auto memory = std::make_unique_for_overwrite<char[]>(capacity + kBodyPadding);
+    if (end_ > begin_) std::memcpy(memory.get(), data_.get() + begin_, end_ - begin_);
+    // Parsers may load the padding, if only to ignore it; let it have a value.
+    std::memset(memory.get() + capacity, 0, kBodyPadding);
+    end_ -= begin_;
+    begin_ = 0;
+    data_ = std::move(memory);
     capacity_ = capacity;
   }
 
+ private:
   std::unique_ptr<char[]> data_;
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+};
+
+// Where the connections of a thread borrow from.
+class ReadBufferPool {
+ public:
+  // An empty buffer with memory.
+  ReadBuffer take() {
+    if (spare_.empty()) {
+      ReadBuffer fresh;
+      fresh.reserve(kSpareBytes);
+      return fresh;
+    }
+    ReadBuffer buffer = std::move(spare_.back());
+    spare_.pop_back();
+    return buffer;
+  }
+
+  // Takes it back, its bytes forgotten.
+  void give(ReadBuffer buffer) {
+    if (buffer.capacity() != kSpareBytes || spare_.size() == kSpares) return;
+    buffer.consume(buffer.unused().size());
+    spare_.push_back(std::move(buffer));
+  }
+
+ private:
+  // Most requests with many rows fit, too.
+  static constexpr std::size_t kSpareBytes = (std::size_t{64} << 10) - kBodyPadding;
+  static constexpr std::size_t kSpares = 16;
+
+  std::vector<ReadBuffer> spare_;
 };
 
 }  // namespace iris::http

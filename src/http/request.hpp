@@ -24,6 +24,7 @@ struct Request {
   MediaType media_type = MediaType::kNone;
   std::string_view media_text{};  // the media type as sent, cut to a few bytes, for messages
   std::string_view body{};
+  bool overdue = false;  // waited longer than the server has its requests wait: to be refused
   // Fields of the head, empty or none where they were not sent.
   std::string_view authorization{};
   std::string_view request_id{};                         // X-Request-Id

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <utility>
@@ -23,6 +24,12 @@ constexpr int kAcceptBatch = 64;
 // Connections above the limit that are held to be told so; above these, clients wait in the queue.
 constexpr std::size_t kRefusedAtATime = 64;
 
+// The part of the time that refusals get while others wait for answers, how much of it can be saved
+// up, and how long they are worked at a time when nobody waits.
+constexpr double kRefusalShare = 0.05;
+constexpr Nanoseconds kRefusalsSaved = 1ms;
+constexpr Nanoseconds kRefusalsAtATime = 500us;
+
 }  // namespace
 
 Server::Server(EventLoop& loop, const ServerOptions& options, Handler& handler, Counters& counters,
@@ -36,6 +43,7 @@ Server::Server(EventLoop& loop, const ServerOptions& options, Handler& handler, 
       timer_(loop, [this] { tick(); }) {}
 
 Server::~Server() {
+  loop_.forget_background(*this);
   close_listener();
 }
 
@@ -103,11 +111,43 @@ void Server::add(Fd socket) {
 void Server::remove(Connection& connection) {
   counters_.closed[static_cast<std::size_t>(connection.close_reason())].add();
   counters_.connections.subtract();
+  if (connection.deferred()) {
+    std::replace(deferred_.begin(), deferred_.end(), &connection,
+                 static_cast<Connection*>(nullptr));
+  }
   const std::size_t index = connection.index;
   std::swap(connections_[index], connections_.back());
   connections_[index]->index = index;
   connections_.pop_back();
   finish_drain_if_done();
+}
+
+bool Server::is_overdue(const EventLoop::Readiness& readiness) const {
+  const auto max_time = options_.max_queueing_time;
+  return (max_time > 0ns && loop_.now() - readiness.since > max_time) ||
+         (options_.max_waiting > 0 && loop_.waiting() > options_.max_waiting);
+}
+
+void Server::defer(Connection& connection) {
+  if (deferred_.empty()) refusal_time_at_ = loop_.now();
+  deferred_.push_back(&connection);
+  loop_.request_background(*this);
+}
+
+bool Server::work(bool idle) {
+  const SteadyTime start = loop_.read_clock();
+  const auto earned = (start - refusal_time_at_) * kRefusalShare;
+  refusal_time_ =
+      std::min(kRefusalsSaved, refusal_time_ + std::chrono::duration_cast<Nanoseconds>(earned));
+  refusal_time_at_ = start;
+  const auto budget = idle ? kRefusalsAtATime : refusal_time_;
+  while (!deferred_.empty() && loop_.now() - start < budget) {
+    Connection* connection = deferred_.front();
+    deferred_.pop_front();
+    if (connection != nullptr) connection->read_overdue();
+  }
+  refusal_time_ = std::max(0ns, refusal_time_ - (loop_.now() - start));
+  return !deferred_.empty();
 }
 
 void Server::arm_tick() {
@@ -162,7 +202,7 @@ SteadyTime Server::age_deadline(SteadyTime now) {
 }
 
 SteadyTime Server::now() {
-  const SteadyTime time = clock_.steady();
+  const SteadyTime time = loop_.read_clock();
   if (time >= date_until_) {
     const auto wall = clock_.wall().time_since_epoch();
     const auto seconds = std::chrono::floor<std::chrono::seconds>(wall);

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <random>
@@ -18,9 +19,11 @@
 
 #include "base/clock.hpp"
 #include "base/fd.hpp"
+#include "base/limits.hpp"
 #include "http/counters.hpp"
 #include "http/event_loop.hpp"
 #include "http/handler.hpp"
+#include "http/read_buffer.hpp"
 #include "http/request_parser.hpp"
 
 namespace iris::http {
@@ -36,9 +39,15 @@ struct ServerOptions {
   double max_connection_age_jitter = 0.2;         // ± this fraction, for each connection its own
   std::uint64_t max_requests_per_connection = 0;  // 0: no bound
   std::size_t max_connections = 10'000;           // more are answered with 429
+  // Bytes of requests partly read and of answers not yet taken.
+  std::size_t max_held_bytes = limits::kHeldBytes;
+  // Admission; 0: no bound. A request that finds more than so many others ready, or that waited
+  // for longer, is told to the handler as overdue.
+  std::size_t max_waiting = 0;
+  Nanoseconds max_queueing_time{0};
 };
 
-class Server final : EventLoop::Watcher {
+class Server final : EventLoop::Watcher, EventLoop::Background {
  public:
   // Throws std::system_error when the process is out of descriptors.
   Server(EventLoop& loop, const ServerOptions& options, Handler& handler, Counters& counters,
@@ -73,6 +82,9 @@ class Server final : EventLoop::Watcher {
   void tick();
   void finish_drain_if_done();
   SteadyTime age_deadline(SteadyTime now);
+  bool is_overdue(const EventLoop::Readiness& readiness) const;
+  void defer(Connection& connection);
+  bool work(bool idle) override;
 
   // The time now, and the Date field that goes with it.
   SteadyTime now();
@@ -92,7 +104,14 @@ class Server final : EventLoop::Watcher {
   bool draining_ = false;
   std::function<void()> drained_;
   std::vector<std::unique_ptr<Connection>> connections_;
-  Buffer out_;  // the answers that the connection at work is writing
+  // Connections with an overdue request, unread; null where one has gone. Refusing costs nearly as
+  // much as answering, so that it gets a small part of the time.
+  std::deque<Connection*> deferred_;
+  Nanoseconds refusal_time_{0};  // that may be spent
+  SteadyTime refusal_time_at_{};
+  ReadBufferPool buffers_;
+  std::size_t held_bytes_ = 0;  // over all connections, see max_held_bytes
+  Buffer out_;                  // the answers that the connection at work is writing
   std::string date_;
   std::string json_head_;  // with that date
   SteadyTime date_until_{};

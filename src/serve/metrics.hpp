@@ -22,10 +22,26 @@ inline constexpr std::array kStatusCodes = {200, 400, 404, 405, 408, 413,
                                             415, 429, 431, 500, 501, 503};
 
 // Why requests were refused. The last stands for what is not in the list, which is a bug.
-inline constexpr std::array<std::string_view, 18> kRejectionReasons = {
-    "body_too_large", "connections",  "draining",  "feature",    "framing", "header_too_large",
-    "json_depth",     "json_syntax",  "json_type", "media_type", "method",  "number_range",
-    "parameter",      "read_timeout", "route",     "rows",       "width",   "unknown"};
+inline constexpr std::array<std::string_view, 20> kRejectionReasons = {"admission",
+                                                                       "body_too_large",
+                                                                       "connections",
+                                                                       "draining",
+                                                                       "feature",
+                                                                       "framing",
+                                                                       "header_too_large",
+                                                                       "json_depth",
+                                                                       "json_syntax",
+                                                                       "json_type",
+                                                                       "media_type",
+                                                                       "memory",
+                                                                       "method",
+                                                                       "number_range",
+                                                                       "parameter",
+                                                                       "read_timeout",
+                                                                       "route",
+                                                                       "rows",
+                                                                       "width",
+                                                                       "unknown"};
 
 // One thread's counts; it alone writes them.
 struct alignas(64) WorkerMetrics {

@@ -17,6 +17,12 @@ void ServiceRoutes::handle(const http::Request& request, http::Response& respons
 
 ServiceRoutes::Outcome ServiceRoutes::answer(const http::Request& request,
                                              http::Response& response) {
+  // Only predictions are refused: whoever asks for health or figures wants to know of the overload.
+  if (request.overdue && request.method == http::Method::kPost) {
+    write_error(response, 429, "over the admission limit: too much is waiting; try again",
+                kRetryAfter);
+    return {request.path == "/predict" ? Route::kPredict : Route::kInfer, "admission"};
+  }
   if (request.path == "/predict") {
     return {Route::kPredict, predict_.answer(request, model_.get(), response)};
   }

@@ -71,10 +71,24 @@ class EndSignals final : http::EventLoop::Watcher {
   Fd descriptor_;
 };
 
+// What is said of the whole service, for one of its threads.
+http::ServerOptions share_of_one_thread(const ServiceOptions& options) {
+  http::ServerOptions http = options.http;
+  const auto share = [&options](std::size_t whole) {
+    return std::max<std::size_t>(1, whole / options.threads);
+  };
+  http.max_connections = share(http.max_connections);
+  http.max_held_bytes = share(http.max_held_bytes);
+  if (http.max_waiting > 0) http.max_waiting = share(http.max_waiting);
+  return http;
+}
+
 http::ServerOptions admin_options(const ServiceOptions& options) {
   http::ServerOptions http = options.http;
   http.max_connections = 64;
   http.max_requests_per_connection = 0;
+  http.max_waiting = 0;
+  http.max_queueing_time = {};
   return http;
 }
 
@@ -91,8 +105,7 @@ struct Service::State {
         admin_routes([this] { return render_metrics(metrics, *models.current(), options.version); },
                      draining),
         admin(control, admin_options(options), admin_routes, admin_counters, clock, 1) {
-    options.http.max_connections =
-        std::max<std::size_t>(1, options.http.max_connections / options.threads);
+    options.http = share_of_one_thread(options);
     for (std::size_t i = 0; i < options.threads; ++i) {
       metrics.push_back(std::make_unique<WorkerMetrics>());
       workers.push_back(

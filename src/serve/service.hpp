@@ -24,8 +24,9 @@ struct ServiceOptions {
   std::uint16_t admin_port = 9090;  // 0: any
   std::size_t threads = 1;
   Nanoseconds drain_timeout = std::chrono::seconds(25);
-  http::ServerOptions http{};  // max_connections is that of the whole service
-  std::string version{};       // of the program
+  // max_connections, max_held_bytes and max_waiting are those of the whole service.
+  http::ServerOptions http{};
+  std::string version{};  // of the program
 };
 
 class Service {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "http/listen.hpp"
 
@@ -26,12 +27,16 @@ class Echo final : public Handler {
     append(response.body(), request.path);
     append(response.body(), " ");
     append(response.body(), request.body);
+    if (request.overdue) append(response.body(), "overdue ");
+    if (request.path == "/slow" && while_slow) while_slow();
     if (request.path == "/large") response.body().resize(response.body().size() + (8 << 20));
   }
   void refuse(const Fault& fault, Response& response) override {
     response.begin(fault.status);
     append(response.body(), fault.message);
   }
+
+  std::function<void()> while_slow;
 };
 
 class ServerTest : public testing::Test {
@@ -312,6 +317,101 @@ TEST_F(ServerTest, AbortCountsTheRequestsItCuts) {
   EXPECT_EQ(server_->abort(), 1U);
   EXPECT_TRUE(run_until([&] { return drained; }));
   EXPECT_EQ(counters_.connections.value(), 0U);
+}
+
+std::string get(const std::string& path) {
+  return "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n";
+}
+
+// Two requests arrive together, and the first to be answered takes long.
+TEST_F(ServerTest, TellsARequestThatWaitedTooLong) {
+  serve({.max_queueing_time = 10ms});
+  echo_.while_slow = [this] { clock_.advance(20ms), loop_.read_clock(); };
+  const Fd clients[] = {connect(), connect()};
+  ASSERT_TRUE(run_until([&] { return server_->connections() == 2; }));
+  for (const auto& client : clients) send(client, get("/slow"));
+  const auto first = receive(clients[0], "/slow ");
+  const auto second = receive(clients[1], " ");
+  EXPECT_TRUE(first.ends_with("overdue ") != second.ends_with("overdue ")) << first << second;
+  // What comes after it has not waited.
+  const auto& late = first.ends_with("overdue ") ? clients[0] : clients[1];
+  send(late, get("/a"));
+  EXPECT_TRUE(receive(late, "/a ").ends_with("\r\n\r\n/a "));
+}
+
+TEST_F(ServerTest, TellsRequestsThatFindTooManyOthers) {
+  serve({.max_waiting = 2});
+  std::vector<Fd> clients;
+  for (int i = 0; i < 5; ++i) clients.push_back(connect());
+  ASSERT_TRUE(run_until([&] { return server_->connections() == 5; }));
+  for (const auto& client : clients) send(client, get("/a"));
+  int overdue = 0;
+  for (const auto& client : clients) overdue += receive(client, " ").ends_with("overdue ") ? 1 : 0;
+  EXPECT_EQ(overdue, 2) << "five were ready: the first finds four others, the second three";
+}
+
+// While answers are asked for, refusals take a small part of the time, but are not forgotten.
+TEST_F(ServerTest, RefusesALittleAtATimeWhileOthersWait) {
+  serve({.max_queueing_time = 10ms});
+  echo_.while_slow = [this] { clock_.advance(1ms), loop_.read_clock(); };
+  constexpr int kLate = 20;
+  std::vector<Fd> late;
+  for (int i = 0; i < kLate; ++i) late.push_back(connect());
+  const auto busy = connect();
+  ASSERT_TRUE(run_until([&] { return server_->connections() == kLate + 1; }));
+  for (const auto& client : late) send(client, get("/slow"));
+  const auto overdue = [&] {
+    loop_.run_once(0s);
+    clock_.advance(20ms);
+    loop_.read_clock();
+  };
+  overdue();  // all are known to be ready; the turn answers one
+  int answered = 0;
+  std::string received;
+  for (int i = 0; i < 2000 && counters_.requests.value() < kLate + 500; ++i) {
+    send(busy, get("/slow"));
+    loop_.run_once(0s);
+    ++answered;
+  }
+  EXPECT_GE(counters_.requests.value(), static_cast<std::uint64_t>(kLate + 400));
+  EXPECT_GT(answered, 4 * kLate) << "refusals were given more than their part of the time";
+  int refused = 0;
+  for (const auto& client : late) refused += receive(client, " ").ends_with("overdue ") ? 1 : 0;
+  EXPECT_EQ(refused, kLate - 1);
+}
+
+TEST_F(ServerTest, ForgetsAnOverdueConnectionThatGoes) {
+  serve({.max_queueing_time = 10ms});
+  echo_.while_slow = [this] { clock_.advance(20ms), loop_.read_clock(); };
+  const auto first = connect();
+  auto second = connect();
+  ASSERT_TRUE(run_until([&] { return server_->connections() == 2; }));
+  send(first, get("/slow"));
+  send(second, get("/slow"));
+  server_->abort();
+  EXPECT_EQ(server_->connections(), 0U);
+  loop_.run_once(0s);
+  EXPECT_EQ(counters_.connections.value(), 0U);
+}
+
+// What clients send is held until it is whole, so together it needs a bound.
+TEST_F(ServerTest, BoundsWhatAllConnectionsHoldTogether) {
+  serve({.max_held_bytes = 300'000});
+  std::vector<Fd> clients;
+  const std::string part =
+      "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + std::string(100'000, 'x');
+  for (int i = 0; i < 2; ++i) {
+    clients.push_back(connect());
+    send(clients.back(), part);
+  }
+  ASSERT_TRUE(run_until([&] { return counters_.in_flight.value() == 2; }));
+  for (int i = 0; i < 20; ++i) loop_.run_once(1ms);
+  clients.push_back(connect());
+  send(clients.back(), part);
+  const auto answer = receive(clients.back(), "<end>");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 429 ")) << answer;
+  send(clients[0], std::string(100'000, 'y'));
+  EXPECT_TRUE(receive(clients[0], "y").starts_with("HTTP/1.1 200 "));
 }
 
 }  // namespace

@@ -75,6 +75,17 @@ TEST_F(RoutesTest, RefusesWithThePlace) {
   EXPECT_EQ(answer.body, R"({"error":"instances[0][1]: expected a number, got string \"a\"b\""})");
 }
 
+TEST_F(RoutesTest, RefusesPredictionsThatWaitedTooLongAndTellsItsHealth) {
+  auto answer = ask(routes_, {.method = Method::kPost, .path = "/predict", .overdue = true},
+                    R"({"instances":[[1,2]]})");
+  EXPECT_EQ(answer.status, 429);
+  EXPECT_NE(answer.head.find("\r\nRetry-After: 1\r\n"), std::string::npos);
+  EXPECT_EQ(metrics_.rows.value(), 0U);
+  EXPECT_EQ(metrics_.rejections[0].value(), 1U) << kRejectionReasons[0];
+  answer = ask(routes_, {.method = Method::kGet, .path = "/health", .overdue = true});
+  EXPECT_EQ(answer.status, 200);
+}
+
 TEST_F(RoutesTest, NamesTheMethodsOfARoute) {
   auto answer = ask(routes_, {.method = Method::kGet, .path = "/predict"});
   EXPECT_EQ(answer.status, 405);
