@@ -124,8 +124,12 @@ Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {
   options.http.max_connections = flags.max_connections.value_or(
       descriptors > 2 * kOwnDescriptors ? descriptors - kOwnDescriptors : descriptors / 2);
 
-  auto model = serve::load_served_model(flags.model);
+  options.model_path = flags.model;
+  auto file = serve::read_model_file(flags.model, context.clock);
+  if (!file) return tl::unexpected(file.error());
+  auto model = serve::load_served_model(*file, context.clock);
   if (!model) return tl::unexpected(model.error());
+  *file = {};
   auto service = serve::Service::open(options, std::move(*model), context.clock, context.log);
   if (!service) return tl::unexpected(service.error());
   context.log.info("serving {} on http://{}, admin http://{}, {} thread{}", flags.model,

@@ -150,7 +150,7 @@ void WorkerMetrics::count_rejection(std::string_view reason) {
 }
 
 std::string render_metrics(const Workers& workers, const ServedModel& model,
-                           std::string_view version) {
+                           const ReloadCounters& reloads, std::string_view version) {
   Page page(workers);
   write_requests(page);
   write_connections(page);
@@ -163,6 +163,17 @@ std::string render_metrics(const Workers& workers, const ServedModel& model,
                           escaped(model.name), escaped(model.digest), model.engine.features(),
                           model.engine.classes()),
               1);
+  page.metric("iris_model_loaded_timestamp_seconds", "gauge",
+              "When the model being served was loaded, Unix time.");
+  page.sample("", to_seconds(model.loaded_at.time_since_epoch()));
+  page.metric("iris_model_load_duration_seconds", "gauge",
+              "From opening its file to being ready to predict.");
+  page.sample("", to_seconds(model.load_duration));
+  page.metric("iris_model_reloads_total", "counter",
+              "Times the model was to be loaded again, by what came of it.");
+  for (std::size_t i = 0; i < kReloadResultNames.size(); ++i) {
+    page.sample(fmt::format("{{result=\"{}\"}}", kReloadResultNames[i]), reloads[i].value());
+  }
   return page.take();
 }
 

@@ -21,6 +21,12 @@ inline constexpr std::array<std::string_view, 6> kRouteNames = {"predict", "infe
 inline constexpr std::array kStatusCodes = {200, 400, 404, 405, 408, 413,
                                             415, 429, 431, 500, 501, 503};
 
+// What came of loading the model again.
+enum class ReloadResult { kReplaced, kUnchanged, kRefused };
+inline constexpr std::array<std::string_view, 3> kReloadResultNames = {"replaced", "unchanged",
+                                                                       "refused"};
+using ReloadCounters = std::array<http::Counter, kReloadResultNames.size()>;
+
 // Why requests were refused. The last stands for what is not in the list, which is a bug.
 inline constexpr std::array<std::string_view, 20> kRejectionReasons = {"admission",
                                                                        "body_too_large",
@@ -56,6 +62,7 @@ struct alignas(64) WorkerMetrics {
 
 // The sum over all threads as text.
 std::string render_metrics(const std::vector<std::unique_ptr<WorkerMetrics>>& workers,
-                           const ServedModel& model, std::string_view version);
+                           const ServedModel& model, const ReloadCounters& reloads,
+                           std::string_view version);
 
 }  // namespace iris::serve

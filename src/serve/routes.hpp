@@ -20,6 +20,9 @@ class ServiceRoutes final : public http::Handler {
   void handle(const http::Request& request, http::Response& response) override;
   void refuse(const http::Fault& fault, http::Response& response) override;
 
+  // Lets go of a model that was replaced; the next request would, too.
+  void refresh() { model_.get(); }
+
  private:
   struct Outcome {
     Route route;

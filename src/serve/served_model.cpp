@@ -10,16 +10,21 @@
 
 namespace iris::serve {
 
-Result<std::shared_ptr<const ServedModel>> make_served_model(const model::Model& model,
-                                                             const std::string& name,
-                                                             const std::string& digest) {
+namespace {
+
+Result<ServedModel> compile(const model::Model& model, const std::string& name,
+                            const std::string& digest) {
   auto engine = engine::Engine::compile(model);
   if (!engine) return tl::unexpected(engine.error());
   if (auto golden = engine::verify_golden_rows(*engine, model); !golden) {
     return tl::unexpected(golden.error());
   }
-  ServedModel served{std::move(*engine), model.signature, {}, {}, name, digest};
-  served.classes_json = "[";
+  ServedModel served{.engine = std::move(*engine),
+                     .signature = model.signature,
+                     .label_json = {},
+                     .classes_json = "[",
+                     .name = name,
+                     .digest = digest};
   for (const auto& label : model.signature.class_labels) {
     http::Buffer text;
     append_json_string(text, label);
@@ -28,18 +33,36 @@ Result<std::shared_ptr<const ServedModel>> make_served_model(const model::Model&
     served.classes_json += served.label_json.back();
   }
   served.classes_json += ']';
-  return std::make_shared<const ServedModel>(std::move(served));
+  return served;
 }
 
-Result<std::shared_ptr<const ServedModel>> load_served_model(const std::string& path) {
-  auto model = format::load_model(path);
-  if (!model) return tl::unexpected(model.error());
-  const auto bytes = read_file(path, limits::kModelBytes);
+}  // namespace
+
+Result<std::shared_ptr<const ServedModel>> make_served_model(const model::Model& model,
+                                                             const std::string& name,
+                                                             const std::string& digest) {
+  auto served = compile(model, name, digest);
+  if (!served) return tl::unexpected(served.error());
+  return std::make_shared<const ServedModel>(std::move(*served));
+}
+
+Result<ModelFile> read_model_file(const std::string& path, const Clock& clock) {
+  const SteadyTime opened_at = clock.steady();
+  auto bytes = read_file(path, limits::kModelBytes);
   if (!bytes) return tl::unexpected(bytes.error());
-  auto served =
-      make_served_model(*model, std::filesystem::path(path).stem().string(), sha256_hex(*bytes));
-  if (!served) return input_error("{}: {}", path, served.error().message);
-  return served;
+  auto digest = sha256_hex(*bytes);
+  return ModelFile{path, std::move(*bytes), std::move(digest), opened_at};
+}
+
+Result<std::shared_ptr<const ServedModel>> load_served_model(const ModelFile& file,
+                                                             const Clock& clock) {
+  const auto model = format::read_onnx(file.bytes, file.path);
+  if (!model) return tl::unexpected(model.error());
+  auto served = compile(*model, std::filesystem::path(file.path).stem().string(), file.digest);
+  if (!served) return input_error("{}: {}", file.path, served.error().message);
+  served->loaded_at = clock.wall();
+  served->load_duration = clock.steady() - file.opened_at;
+  return std::make_shared<const ServedModel>(std::move(*served));
 }
 
 }  // namespace iris::serve

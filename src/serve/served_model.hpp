@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "engine/engine.hpp"
 #include "model/model.hpp"
@@ -19,6 +20,8 @@ struct ServedModel {
   std::string classes_json;             // all of them as a JSON array
   std::string name;                     // the file's name without its extension
   std::string digest;                   // SHA-256 of the file, or empty
+  WallTime loaded_at{};
+  Nanoseconds load_duration{};  // from opening the file to being ready to predict
 };
 
 // Compiles the model and has it answer its golden rows. `name` and `digest` are only told on.
@@ -26,7 +29,17 @@ Result<std::shared_ptr<const ServedModel>> make_served_model(const model::Model&
                                                              const std::string& name,
                                                              const std::string& digest);
 
+// A file as it was read once, so that what is served is what the digest is of.
+struct ModelFile {
+  std::string path;
+  std::string bytes;
+  std::string digest;
+  SteadyTime opened_at{};
+};
+Result<ModelFile> read_model_file(const std::string& path, const Clock& clock);
+
 // The same from a file.
-Result<std::shared_ptr<const ServedModel>> load_served_model(const std::string& path);
+Result<std::shared_ptr<const ServedModel>> load_served_model(const ModelFile& file,
+                                                             const Clock& clock);
 
 }  // namespace iris::serve

@@ -1,13 +1,9 @@
 #include "serve/service.hpp"
 
-#include <sys/signalfd.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <cerrno>
 #include <csignal>
+#include <optional>
 #include <random>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -15,9 +11,12 @@
 #include "http/event_loop.hpp"
 #include "http/listen.hpp"
 #include "serve/admin_routes.hpp"
+#include "serve/file_watch.hpp"
 #include "serve/metrics.hpp"
 #include "serve/model_store.hpp"
+#include "serve/reloader.hpp"
 #include "serve/routes.hpp"
+#include "serve/signals.hpp"
 
 namespace iris::serve {
 namespace {
@@ -34,41 +33,6 @@ struct Worker {
   ServiceRoutes routes;
   http::Server server;
   std::thread thread;
-};
-
-// SIGTERM and SIGINT as events of a loop, for as long as it lives. Blocks them in the thread that
-// makes it and in those that this one starts.
-class EndSignals final : http::EventLoop::Watcher {
- public:
-  EndSignals(http::EventLoop& loop, std::function<void()> arrived)
-      : loop_(loop), arrived_(std::move(arrived)) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, &before_);
-    descriptor_ = Fd(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
-    if (!descriptor_ || !loop_.watch(descriptor_.get(), http::EventLoop::Interest::kRead, *this)) {
-      throw std::system_error(errno, std::generic_category(), "signalfd");
-    }
-  }
-  ~EndSignals() {
-    loop_.forget(descriptor_.get(), *this);
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  EndSignals(const EndSignals&) = delete;
-  EndSignals& operator=(const EndSignals&) = delete;
-
- private:
-  void on_ready(const http::EventLoop::Readiness&) override {
-    signalfd_siginfo signal;
-    while (read(descriptor_.get(), &signal, sizeof signal) == sizeof signal) arrived_();
-  }
-
-  http::EventLoop& loop_;
-  std::function<void()> arrived_;
-  sigset_t before_;
-  Fd descriptor_;
 };
 
 // What is said of the whole service, for one of its threads.
@@ -102,8 +66,9 @@ struct Service::State {
         models(std::move(served)),
         clock(its_clock),
         log(its_log),
-        admin_routes([this] { return render_metrics(metrics, *models.current(), options.version); },
-                     draining),
+        admin_routes(
+            [this] { return render_metrics(metrics, *models.current(), reloads, options.version); },
+            draining),
         admin(control, admin_options(options), admin_routes, admin_counters, clock, 1) {
     options.http = share_of_one_thread(options);
     for (std::size_t i = 0; i < options.threads; ++i) {
@@ -114,6 +79,9 @@ struct Service::State {
   }
 
   Result<void> open_sockets();
+  void watch_files();
+  void reload(Reloader::Cause cause);
+  void retire(const std::shared_ptr<const ServedModel>& model);
   void end();
   void drain();
   void abort();
@@ -135,6 +103,10 @@ struct Service::State {
   std::vector<std::unique_ptr<Worker>> workers;
   std::size_t drained = 0;  // workers with nothing left
   std::atomic<std::size_t> cut{0};
+  ReloadCounters reloads;
+  Reloader reloader{
+      options.model_path, models, reloads, clock, log, [this](auto retired) { retire(retired); }};
+  std::optional<FileWatch> watch;
 };
 
 Result<void> Service::State::open_sockets() {
@@ -171,6 +143,34 @@ Result<void> Service::State::open_sockets() {
   return {};
 }
 
+void Service::State::watch_files() {
+  std::vector<WatchedFile> files;
+  if (!options.model_path.empty()) {
+    files.push_back({options.model_path, [this] { reload(Reloader::Cause::kFileChanged); }});
+  }
+  if (files.empty()) return;
+  watch.emplace(control, std::move(files));
+  if (auto started = watch->start(); !started) {
+    log.warn("changed files are not noticed by themselves, only on SIGHUP: {}",
+             started.error().message);
+  }
+}
+
+void Service::State::reload(Reloader::Cause cause) {
+  if (!options.model_path.empty()) reloader.request(cause);
+}
+
+// Every thread lets go of the model, one that is idle, too; it ends in a thread that does not
+// serve.
+void Service::State::retire(const std::shared_ptr<const ServedModel>& model) {
+  for (const auto& worker : workers) {
+    worker->loop.post([this, &routes = worker->routes, held = model]() mutable {
+      routes.refresh();
+      control.post([last = std::move(held)] {});
+    });
+  }
+}
+
 void Service::State::end() {
   if (draining.exchange(true)) {
     log.warn("second signal: ending at once");
@@ -202,10 +202,12 @@ void Service::State::abort() {
 }
 
 std::size_t Service::State::run() {
-  const EndSignals signals(control, [this] { end(); });
+  const Signals signals(
+      control, [this](int signal) { signal == SIGHUP ? reload(Reloader::Cause::kSignal) : end(); });
   for (const auto& worker : workers) {
     worker->thread = std::thread([&loop = worker->loop] { loop.run(); });
   }
+  watch_files();
   control.run();
   for (const auto& worker : workers) worker->thread.join();
   return cut;

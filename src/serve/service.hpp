@@ -26,7 +26,8 @@ struct ServiceOptions {
   Nanoseconds drain_timeout = std::chrono::seconds(25);
   // max_connections, max_held_bytes and max_waiting are those of the whole service.
   http::ServerOptions http{};
-  std::string version{};  // of the program
+  std::string model_path{};  // loaded again when asked to or changed; empty: never
+  std::string version{};     // of the program
 };
 
 class Service {
@@ -42,6 +43,8 @@ class Service {
   std::string address() const;
   std::string admin_address() const;
 
+  // On SIGHUP, and when the file changes, the model is loaded anew (reloader.hpp).
+  //
   // Serves until SIGTERM or SIGINT, then drains: readiness fails, answers close their connections,
   // and it returns when the last is written or the drain timeout is over. A second signal ends it
   // at once. Returns how many requests lost their answer.

@@ -27,7 +27,12 @@ TEST(Metrics, SumsTheThreads) {
     workers.back()->count_rejection("width");
     workers.back()->rows.add(7);
   }
-  const auto page = render_metrics(workers, *example_served_model(), "1.2.3");
+  ReloadCounters reloads;
+  reloads[static_cast<std::size_t>(ReloadResult::kRefused)].add();
+  auto model = *example_served_model();
+  model.loaded_at = WallTime{1'700'000'000s + 500ms};
+  model.load_duration = 2ms;
+  const auto page = render_metrics(workers, model, reloads, "1.2.3");
   for (const char* line : {
            "iris_requests_received_total 6",
            "iris_connections 2",
@@ -45,6 +50,10 @@ TEST(Metrics, SumsTheThreads) {
            "iris_request_duration_seconds_count 6",
            "iris_build_info{version=\"1.2.3\"} 1",
            "iris_model_info{name=\"example\",sha256=\"0123abcd\",features=\"2\",classes=\"2\"} 1",
+           "iris_model_loaded_timestamp_seconds 1700000000.5",
+           "iris_model_load_duration_seconds 0.002",
+           "iris_model_reloads_total{result=\"replaced\"} 0",
+           "iris_model_reloads_total{result=\"refused\"} 1",
        }) {
     EXPECT_TRUE(has_line(page, line)) << line << "\nis not in\n" << page;
   }

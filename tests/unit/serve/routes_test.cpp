@@ -114,7 +114,7 @@ TEST_F(RoutesTest, CountsEveryAnswerAndWhyItRefused) {
   http::Buffer out;
   http::Response response(out, {});
   routes_.refuse({408, "read_timeout", "late"}, response);
-  const auto page = render_metrics({}, *example_served_model(), "");
+  const auto page = render_metrics({}, *example_served_model(), {}, "");
   EXPECT_EQ(metrics_.responses[0][0].value(), 1U);
   EXPECT_EQ(metrics_.responses[0][1].value(), 1U);
   std::uint64_t refusals = 0;

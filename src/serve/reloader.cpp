@@ -1,0 +1,125 @@
+#include "serve/reloader.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace iris::serve {
+namespace {
+
+// Loading gives way to serving, where both want the same processor.
+constexpr int kNiceness = 10;
+
+Result<void> same_names(std::string_view what, const std::vector<std::string>& served,
+                        const std::vector<std::string>& candidate) {
+  if (candidate.size() != served.size()) {
+    return input_error("found {} {}s, expected the {} of the served model", candidate.size(), what,
+                       served.size());
+  }
+  const auto [found, expected] = std::mismatch(candidate.begin(), candidate.end(), served.begin());
+  if (found == candidate.end()) return {};
+  return input_error("{} {}: found '{}', expected '{}' as in the served model", what,
+                     found - candidate.begin() + 1, *found, *expected);
+}
+
+}  // namespace
+
+Result<void> same_signature(const model::Signature& served, const model::Signature& candidate) {
+  auto features = same_names("feature", served.feature_names, candidate.feature_names);
+  return features ? same_names("class", served.class_labels, candidate.class_labels) : features;
+}
+
+Reloader::Reloader(std::string path, ModelStore& models, ReloadCounters& counters,
+                   const Clock& clock, Log& log, Replaced replaced)
+    : path_(std::move(path)),
+      models_(models),
+      counters_(counters),
+      clock_(clock),
+      log_(log),
+      replaced_(std::move(replaced)) {}
+
+Reloader::~Reloader() {
+  {
+    const std::lock_guard lock(mutex_);
+    ends_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Reloader::request(Cause cause, Done done) {
+  const std::lock_guard lock(mutex_);
+  requests_.push_back({cause, std::move(done)});
+  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  wake_.notify_one();
+}
+
+void Reloader::run() {
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return ends_ || !requests_.empty(); });
+    if (ends_) return;
+    const auto requests = std::exchange(requests_, {});
+    lock.unlock();
+    answer(requests);
+    lock.lock();
+  }
+}
+
+void Reloader::answer(const std::vector<Request>& requests) {
+  const bool asked_for = std::any_of(requests.begin(), requests.end(), [](const Request& request) {
+    return request.cause != Cause::kFileChanged;
+  });
+  const Outcome outcome = reload(asked_for);
+  for (const auto& request : requests) {
+    if (request.done) request.done(outcome);
+  }
+}
+
+Reloader::Outcome Reloader::reload(bool asked_for) {
+  auto file = read_model_file(path_, clock_);
+  if (!file) return refuse(asked_for, file.error().message, {});
+  auto served = models_.current();
+  if (file->digest == served->digest) {
+    refused_why_.clear();
+    count(ReloadResult::kUnchanged);
+    log_.info("reload: {} holds the model being served (sha256 {}); nothing to do", path_,
+              served->digest);
+    return {ReloadResult::kUnchanged, {}, std::move(served)};
+  }
+  auto candidate = load_served_model(*file, clock_);
+  if (!candidate) return refuse(asked_for, candidate.error().message, file->digest);
+  const auto& model = *candidate;
+  if (auto same = same_signature(served->signature, model->signature); !same) {
+    return refuse(asked_for, fmt::format("{}: {}", path_, same.error().message), file->digest);
+  }
+  served.reset();
+  refused_why_.clear();
+  replaced_(models_.replace(model));
+  count(ReloadResult::kReplaced);
+  log_.info("reload: now serving {} (sha256 {}), loaded in {:.1f} ms", path_, model->digest,
+            1e3 * to_seconds(model->load_duration));
+  return {ReloadResult::kReplaced, {}, model};
+}
+
+// A file that is written in many steps gives an event for each; what is wrong with the same bytes
+// is said and counted once, unless somebody asks.
+Reloader::Outcome Reloader::refuse(bool asked_for, std::string why, std::string digest) {
+  const bool known = digest == refused_digest_ && why == refused_why_;
+  if (asked_for || !known) {
+    count(ReloadResult::kRefused);
+    log_.error("reload: refused, the model from before is served on: {}", why);
+  }
+  refused_digest_ = std::move(digest);
+  refused_why_ = why;
+  return {ReloadResult::kRefused, std::move(why), models_.current()};
+}
+
+void Reloader::count(ReloadResult result) {
+  counters_[static_cast<std::size_t>(result)].add();
+}
+
+}  // namespace iris::serve

@@ -1,0 +1,144 @@
+#include "serve/file_watch.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "scratch_folder.hpp"
+
+namespace iris::serve {
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+std::vector<std::string> texts(const std::vector<PathStep>& steps) {
+  std::vector<std::string> result;
+  for (const auto& [folder, name] : steps) result.push_back(folder + " " + name);
+  return result;
+}
+
+TEST(PathSteps, AreTheNamesThatTheKernelGoesThrough) {
+  EXPECT_EQ(texts(path_steps("/no/such/./way/../file")),
+            (std::vector<std::string>{"/ no", "/no such", "/no/such way", "/no/such file"}));
+}
+
+TEST(PathSteps, FollowLinksOfFilesAndOfFolders) {
+  const ScratchFolder folder;
+  fs::create_directory(folder / "v1");
+  folder.write("v1/model", "1");
+  fs::create_directory_symlink("v1", folder / "..data");
+  fs::create_symlink("..data/model", folder / "model");
+  const auto root = folder / "";
+  const auto base = root.substr(0, root.size() - 1);
+  const auto steps = texts(path_steps(folder / "model"));
+  ASSERT_GE(steps.size(), 4U);
+  EXPECT_EQ(std::vector(steps.end() - 4, steps.end()),
+            (std::vector<std::string>{base + " model", base + " ..data", base + " v1",
+                                      base + "/v1 model"}));
+}
+
+TEST(PathSteps, EndWhereLinksGoInACircle) {
+  const ScratchFolder folder;
+  fs::create_symlink("b", folder / "a");
+  fs::create_symlink("a", folder / "b");
+  EXPECT_LT(path_steps(folder / "a").size(), 100U);
+}
+
+class FileWatchTest : public testing::Test {
+ protected:
+  void watch(const std::string& name) {
+    watch_.emplace(loop_, std::vector<WatchedFile>{{folder_ / name, [this] { ++told_; }}});
+    const auto started = watch_->start();
+    ASSERT_TRUE(started) << started.error().message;
+  }
+  // How often it was told of the file until it is at rest, or for `patience`.
+  int told(Nanoseconds patience = 2s) {
+    const auto end = clock_.steady() + patience;
+    while (told_ == 0 && clock_.steady() < end) loop_.run_once(20ms);
+    const auto rest = clock_.steady() + 120ms;
+    while (clock_.steady() < rest) loop_.run_once(20ms);
+    return std::exchange(told_, 0);
+  }
+
+  ScratchFolder folder_;
+  SystemClock clock_;
+  http::EventLoop loop_{clock_};
+  std::optional<FileWatch> watch_;
+  int told_ = 0;
+};
+
+TEST_F(FileWatchTest, TellsOfAFileThatIsRewritten) {
+  folder_.write("model", "1");
+  watch("model");
+  folder_.write("model", "2");
+  EXPECT_EQ(told(), 1);
+  folder_.write("model", "3");
+  EXPECT_EQ(told(), 1);
+}
+
+TEST_F(FileWatchTest, TellsOfAFileThatIsRenamedIntoPlace) {
+  folder_.write("model", "1");
+  watch("model");
+  for (int i = 0; i < 2; ++i) {
+    folder_.write("model.new", "2");
+    fs::rename(folder_ / "model.new", folder_ / "model");
+    EXPECT_EQ(told(), 1);
+  }
+}
+
+// What the kubelet does: a new folder, a link beside the old one, and that renamed over it.
+TEST_F(FileWatchTest, TellsOfAVolumeThatKubernetesSwaps) {
+  fs::create_directory(folder_ / "..v1");
+  folder_.write("..v1/model", "1");
+  fs::create_directory_symlink("..v1", folder_ / "..data");
+  fs::create_symlink("..data/model", folder_ / "model");
+  watch("model");
+  for (int i = 2; i < 4; ++i) {
+    const auto version = "..v" + std::to_string(i);
+    fs::create_directory(folder_ / version);
+    folder_.write(version + "/model", "2");
+    fs::create_directory_symlink(version, folder_ / "..data_tmp");
+    fs::rename(folder_ / "..data_tmp", folder_ / "..data");
+    EXPECT_EQ(told(), 1) << version;
+    // The folder that the links lead to now is watched, too.
+    folder_.write(version + "/model", "3");
+    EXPECT_EQ(told(), 1) << version;
+  }
+}
+
+TEST_F(FileWatchTest, TellsOfAFolderThatIsReplaced) {
+  fs::create_directory(folder_ / "models");
+  folder_.write("models/model", "1");
+  watch("models/model");
+  fs::rename(folder_ / "models", folder_ / "old");
+  fs::create_directory(folder_ / "models");
+  folder_.write("models/model", "2");
+  EXPECT_EQ(told(), 1);
+  folder_.write("models/model", "3");
+  EXPECT_EQ(told(), 1);
+}
+
+TEST_F(FileWatchTest, SaysNothingOfItsNeighbours) {
+  folder_.write("model", "1");
+  watch("model");
+  folder_.write("model.new", "2");
+  folder_.write("other", "2");
+  EXPECT_EQ(told(300ms), 0);
+}
+
+TEST_F(FileWatchTest, WaitsForAWriterThatHasNotClosedTheFile) {
+  folder_.write("model", "1");
+  watch("model");
+  std::ofstream writer(folder_ / "model", std::ios::binary);
+  for (int i = 0; i < 3; ++i) {
+    writer << "part" << std::flush;
+    EXPECT_EQ(told(300ms), 0);
+  }
+  writer.close();
+  EXPECT_EQ(told(), 1);
+}
+
+}  // namespace
+}  // namespace iris::serve
