@@ -146,7 +146,6 @@ def table(results: dict[str, dict]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--iris", required=True, type=pathlib.Path)
-    parser.add_argument("--limit", help="of other benchmarks; not used")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--large-mb", type=int, default=1_000)
     parser.add_argument("--json", action="store_true")

@@ -12,71 +12,79 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 
+from harness.request import Request
+
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
-POLL_S = 0.001
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """The request that every server is asked."""
-
-    path: str
-    body: bytes
-    content_type: str = "application/json"
+POLL_S = 0.005
 
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """How to start a server; `address` finds its port, the first group, in what it prints."""
+    """How to start a server; `{port}` in an argument becomes its port."""
 
     name: str
     argv: list[str]
-    address: re.Pattern[str]
-    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def at(self, port: int) -> list[str]:
+        """The arguments with every port filled in: `{port}`, and a free one for each `{any}`."""
+        filled = [argument.replace("{port}", str(port)) for argument in self.argv]
+        return [re.sub(r"\{any\}", lambda _: str(free_port()), argument) for argument in filled]
 
 
 @dataclasses.dataclass(frozen=True)
 class CpuTime:
-    """Processor time of a process tree since its start, in seconds."""
+    """Processor time of a process tree since its start.
 
-    user_s: float
-    system_s: float
+    The kernel counts the total in nanoseconds (schedstat), its parts in ticks: the parts say how the
+    total divides.
+    """
+
+    total_s: float
+    user_ticks: int
+    system_ticks: int
 
     def __sub__(self, earlier: CpuTime) -> CpuTime:
-        return CpuTime(self.user_s - earlier.user_s, self.system_s - earlier.system_s)
+        return CpuTime(
+            self.total_s - earlier.total_s,
+            self.user_ticks - earlier.user_ticks,
+            self.system_ticks - earlier.system_ticks,
+        )
+
+    @property
+    def user_part(self) -> float:
+        ticks = self.user_ticks + self.system_ticks
+        return self.user_ticks / ticks if ticks else 0.0
 
 
 class Server:
-    """Runs a command while the `with` block lasts.
+    """Runs a command while the `with` block lasts; it has answered the request when that begins.
 
-    with Server(command, core=0, request=request) as server:
-        server.start_ms, server.port, server.cpu_time(), server.resident_bytes()
+    with Server(command, cores={0}, request=request) as server:
+        server.port, server.cpu_time(), server.resident_bytes()
     """
 
-    def __init__(self, command: Command, core: int, request: Request) -> None:
+    def __init__(self, command: Command, cores: Collection[int], request: Request) -> None:
         self.command = command
-        self._core = core
+        self.port = free_port()
+        self._cores = cores
         self._request = request
         self._output = tempfile.TemporaryFile()
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = 0
-        self.start_ms = 0.0  # from exec to the first answered request
 
     def __enter__(self) -> Server:
         began = time.monotonic()
         self._process = subprocess.Popen(
-            self.command.argv,
+            self.command.at(self.port),
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **self.command.environment},
-            preexec_fn=lambda: os.sched_setaffinity(0, {self._core}),
+            preexec_fn=lambda: os.sched_setaffinity(0, self._cores),
+            start_new_session=True,
         )
         try:
             while not self._answers():
@@ -88,7 +96,6 @@ class Server:
         except BaseException:
             self._stop()
             raise
-        self.start_ms = (time.monotonic() - began) * 1e3
         return self
 
     def __exit__(
@@ -99,12 +106,19 @@ class Server:
     ) -> None:
         self._stop()
 
-    def ask(self) -> tuple[int, bytes]:
-        """Sends the request on a connection of its own; its status and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_TIMEOUT_S)
+    def ask(self, path: str | None = None) -> tuple[int, bytes]:
+        """Sends the request, or a GET of a path, on a connection of its own; status and body."""
+        # From another address: a socket that connects to a free port of its own address may be given
+        # this very port, and then answers itself.
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=START_TIMEOUT_S, source_address=("127.0.0.2", 0)
+        )
         try:
-            headers = {"Content-Type": self._request.content_type}
-            connection.request("POST", self._request.path, self._request.body, headers)
+            if path is None:
+                own = self._request
+                connection.request("POST", own.path, own.body, dict(own.headers))
+            else:
+                connection.request("GET", path)
             response = connection.getresponse()
             return response.status, response.read()
         finally:
@@ -112,13 +126,8 @@ class Server:
 
     def ask_raw(self) -> bytes:
         """Sends the request as wrk does and returns the whole answer as it is on the wire."""
-        head = (
-            f"POST {self._request.path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
-            f"Content-Type: {self._request.content_type}\r\n"
-            f"Content-Length: {len(self._request.body)}\r\n\r\n"
-        )
         with socket.create_connection(("127.0.0.1", self.port), START_TIMEOUT_S) as connection:
-            connection.sendall(head.encode("ascii") + self._request.body)
+            connection.sendall(self._request.on_wire(self.port))
             answer = b""
             while not _is_whole(answer):
                 received = connection.recv(65536)
@@ -129,28 +138,26 @@ class Server:
 
     def cpu_time(self) -> CpuTime:
         """User and system time of the server and its living children."""
-        user = system = 0
+        total_ns = user = system = 0
         for pid in self._tree():
             fields = _stat_fields(pid)
             user += int(fields[11])
             system += int(fields[12])
-        return CpuTime(user / TICKS_PER_S, system / TICKS_PER_S)
+            total_ns += sum(parse_schedstat(text) for text in _of_each_task(pid, "schedstat"))
+        return CpuTime(total_ns / 1e9, user, system)
 
     def resident_bytes(self) -> int:
-        """Resident memory of the tree; a page that processes share counts once (PSS)."""
-        total = 0
-        for pid in self._tree():
-            text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-            match = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
-            total += int(match[1]) * 1024 if match else 0
-        return total
+        """Resident memory. Of several processes the sum of their shares (PSS), so that a page that
+        they share counts once."""
+        rollups = [
+            Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii") for pid in self._tree()
+        ]
+        kind = "Rss" if len(rollups) == 1 else "Pss"
+        return sum(parse_rollup(text, kind) for text in rollups)
 
     def _answers(self) -> bool:
-        if self.port == 0:
-            match = self.command.address.search(self._printed())
-            self.port = int(match[1]) if match else 0
         try:
-            return self.port != 0 and self.ask()[0] == 200
+            return self.ask()[0] == 200
         except (OSError, http.client.HTTPException):
             return False
 
@@ -170,12 +177,51 @@ class Server:
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGTERM)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            with contextlib.suppress(ProcessLookupError):  # what is left of the session, if anything
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         self._output.close()
+
+
+def start_ms(helper: Path, command: Command, request: Request, core: int, helper_core: int) -> float:
+    """From exec of the command to its first right answer, as bench/start.cpp measures it."""
+    port = free_port()
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(request.on_wire(port))
+        file.flush()
+        finished = subprocess.run(
+            [str(helper), str(port), str(core), file.name, *command.at(port)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=lambda: os.sched_setaffinity(0, {helper_core}),
+        )
+    if finished.returncode != 0:
+        raise RuntimeError(f"{command.name} did not start:\n{finished.stderr}")
+    return float(finished.stdout) / 1e3
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def parse_schedstat(text: str) -> int:
+    """Nanoseconds that a task has run, from /proc/PID/task/TID/schedstat."""
+    return int(text.split()[0])
+
+
+def parse_rollup(text: str, kind: str) -> int:
+    """Bytes of one kind ("Rss", "Pss") from /proc/PID/smaps_rollup."""
+    match = re.search(rf"^{kind}:\s+(\d+) kB", text, re.MULTILINE)
+    if not match:
+        raise ValueError(f"smaps_rollup: expected a line '{kind}: … kB', found {text!r}")
+    return int(match[1]) * 1024
 
 
 def _is_whole(answer: bytes) -> bool:
@@ -185,11 +231,15 @@ def _is_whole(answer: bytes) -> bool:
 
 
 def _children(pid: int) -> list[int]:
-    children: list[int] = []
+    return [int(child) for text in _of_each_task(pid, "children") for child in text.split()]
+
+
+def _of_each_task(pid: int, name: str) -> list[str]:
+    texts = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that just ended
-            children += map(int, (task / "children").read_text(encoding="ascii").split())
-    return children
+            texts.append((task / name).read_text(encoding="ascii"))
+    return texts
 
 
 def _stat_fields(pid: int) -> list[str]:

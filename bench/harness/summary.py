@@ -6,6 +6,7 @@ import dataclasses
 import statistics
 from collections.abc import Callable, Sequence
 
+from harness.connections import ConnectionCost
 from harness.server import CpuTime
 from harness.wrk import Load
 
@@ -26,25 +27,27 @@ class Measurement:
     load: Load
     cpu: CpuTime  # spent by the server during the load
     machine_busy_s: float  # spent by everything on the machine during the load
-    resident_bytes: int
+    idle_bytes: int  # resident after the start and one answer
+    loaded_bytes: int  # resident after the load
     start_ms: float
-
-    @property
-    def user_us(self) -> float:
-        return self.cpu.user_s * 1e6 / self.load.requests
-
-    @property
-    def system_us(self) -> float:
-        return self.cpu.system_s * 1e6 / self.load.requests
+    connection: ConnectionCost | None = None  # None: not asked for
 
     @property
     def cpu_us(self) -> float:
-        return self.user_us + self.system_us
+        return self.cpu.total_s * 1e6 / self.load.requests
+
+    @property
+    def user_us(self) -> float:
+        return self.cpu_us * self.cpu.user_part
+
+    @property
+    def system_us(self) -> float:
+        return self.cpu_us - self.user_us
 
     @property
     def server_busy(self) -> float:
         """The part of the server's core that it used."""
-        return (self.cpu.user_s + self.cpu.system_s) * 1e6 / self.load.duration_us
+        return self.cpu.total_s * 1e6 / self.load.duration_us
 
     @property
     def generator_busy(self) -> float:
@@ -54,7 +57,7 @@ class Measurement:
     @property
     def others_busy(self) -> float:
         """What neither server nor generator used, in cores: other programs, or a stolen core."""
-        own_s = self.cpu.user_s + self.cpu.system_s + self.load.generator_cpu_s
+        own_s = self.cpu.total_s + self.load.generator_cpu_s
         return max(0.0, self.machine_busy_s - own_s) * 1e6 / self.load.duration_us
 
     @property
@@ -79,6 +82,9 @@ class Spread:
     def of(cls, values: Sequence[float]) -> Spread:
         return cls(statistics.median(values), min(values), max(values))
 
+    def times(self, factor: float) -> Spread:
+        return Spread(self.median * factor, self.least * factor, self.greatest * factor)
+
 
 Figure = Callable[[Measurement], float | None]
 
@@ -87,14 +93,18 @@ FIGURES: dict[str, Figure] = {
     "requests_per_s": lambda m: m.load.requests_per_s,
     "p50_us": lambda m: m.load.p50_us,
     "p99_us": lambda m: m.p99_us,
+    "cpu_us": lambda m: m.cpu_us,
     "user_us": lambda m: m.user_us,
     "system_us": lambda m: m.system_us,
     "server_busy": lambda m: m.server_busy,
     "generator_busy": lambda m: m.generator_busy,
     "others_busy": lambda m: m.others_busy,
     "in_flight": lambda m: m.in_flight,
-    "resident_bytes": lambda m: m.resident_bytes,
+    "idle_bytes": lambda m: m.idle_bytes,
+    "loaded_bytes": lambda m: m.loaded_bytes,
     "start_ms": lambda m: m.start_ms,
+    "connection_bytes": lambda m: m.connection and m.connection.process_bytes,
+    "connection_kernel_bytes": lambda m: m.connection and m.connection.kernel_bytes,
 }
 
 

@@ -2,44 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.summary import Spread
 
+if TYPE_CHECKING:
+    from goals import Judgement
+
+Column = tuple[str, str, float, int]
+
 # Title, figure of summary.FIGURES, factor to the title's unit, decimals.
-COLUMNS = [
+LOAD: list[Column] = [
     ("requests/s", "requests_per_s", 1.0, 0),
+    ("CPU µs/request", "cpu_us", 1.0, 2),
+    ("user µs", "user_us", 1.0, 2),
+    ("system µs", "system_us", 1.0, 2),
     ("p50, ms", "p50_us", 1e-3, 2),
     ("p99, ms", "p99_us", 1e-3, 2),
-    ("user µs/request", "user_us", 1.0, 2),
-    ("system µs/request", "system_us", 1.0, 2),
     ("server core busy, %", "server_busy", 100.0, 0),
     ("wrk core busy, %", "generator_busy", 100.0, 0),
     ("others busy, %", "others_busy", 100.0, 0),
-    ("resident MB", "resident_bytes", 1e-6, 1),
-    ("start, ms", "start_ms", 1.0, 0),
+]
+FOOTPRINT: list[Column] = [
+    ("start, ms", "start_ms", 1.0, 1),
+    ("idle MB", "idle_bytes", 1e-6, 1),
+    ("loaded MB", "loaded_bytes", 1e-6, 1),
+    ("kB for an idle connection", "connection_bytes", 1e-3, 2),
+    ("kB in the kernel, both ends", "connection_kernel_bytes", 1e-3, 2),
 ]
 
 
-def markdown(
-    figures: Mapping[str, Mapping[str, Spread | None]],
-    ratios: Mapping[str, Spread],
-    terms: Mapping[str, object],
+def figures(
+    measured: Mapping[str, Mapping[str, Spread | None]], columns: Sequence[Column]
 ) -> str:
-    """Two tables, figures with a row for each server and ratios, and a sentence on their terms."""
+    """A table with a row for each server."""
     lines = [
-        "| server | " + " | ".join(title for title, *_ in COLUMNS) + " |",
-        "| --- |" + " ---: |" * len(COLUMNS),
+        "| server | " + " | ".join(title for title, *_ in columns) + " |",
+        "| --- |" + " ---: |" * len(columns),
     ]
-    for server, own in figures.items():
-        cells = [_cell(own[name], factor, decimals) for _, name, factor, decimals in COLUMNS]
+    for server, own in measured.items():
+        cells = [_cell(own[name], factor, decimals) for _, name, factor, decimals in columns]
         lines.append(f"| {server} | " + " | ".join(cells) + " |")
-    lines += ["", "| ratio within a repeat | median | least | greatest |", "| --- | ---: | ---: | ---: |"]
-    for name, spread in ratios.items():
-        values = (spread.median, spread.least, spread.greatest)
-        lines.append(f"| {name} | " + " | ".join(f"{v:.3g}" for v in values) + " |")
-    return "\n".join([*lines, "", _terms(terms)])
+    return "\n".join(lines)
+
+
+def judgements(judged: Sequence[Judgement]) -> str:
+    """A table with a row for each comparison and its goal."""
+    lines = [
+        "| what | median | least | greatest | goal | |",
+        "| --- | ---: | ---: | ---: | --- | --- |",
+    ]
+    for one in judged:
+        values = dataclasses.astuple(one.reached) if one.reached else ()
+        cells = [f"{value:.3g}" for value in values] or ["not measured", "", ""]
+        verdict = "**missed**" if one.missed else "reached" if one.goal else ""
+        lines.append(f"| {one.what} | " + " | ".join([*cells, one.goal, verdict]) + " |")
+    return "\n".join(lines)
+
+
+def terms(facts: Mapping[str, object]) -> str:
+    """A sentence on how, from what and on what machine the figures were taken."""
+    return (
+        "Median (least–greatest) of {repeats} repeats of {duration_s} s after {warm_up_s} s of "
+        "warm-up, {connections} connections, order drawn with seed {seed}; {idle_connections:,} idle "
+        "connections. {date}, commit {commit}: {cpu}, {cores} cores, Linux {kernel}, {os}, "
+        "{compiler}; somaxconn {somaxconn}, ports {port_range}. {versions}."
+    ).format(**facts)
 
 
 def write_section(page: Path, name: str, text: str) -> None:
@@ -54,17 +85,8 @@ def write_section(page: Path, name: str, text: str) -> None:
 
 def _cell(spread: Spread | None, factor: float, decimals: int) -> str:
     if spread is None:
-        return "not supported"
+        return "–"
     median, least, greatest = (
-        f"{value * factor:,.{decimals}f}" for value in (spread.median, spread.least, spread.greatest)
+        f"{value:,.{decimals}f}" for value in dataclasses.astuple(spread.times(factor))
     )
     return f"{median} ({least}–{greatest})"
-
-
-def _terms(terms: Mapping[str, object]) -> str:
-    return (
-        "Median (least–greatest) of {repeats} repeats of {duration_s} s after {warm_up_s} s of "
-        "warm-up, {connections} connections, order drawn with seed {seed}. {date}, commit {commit}: "
-        "{cpu}, {cores} cores, Linux {kernel}, {os}, {compiler}; somaxconn {somaxconn}, ports "
-        "{port_range}."
-    ).format(**terms)

@@ -1,8 +1,13 @@
 """The benchmark's arithmetic, its gate, and its hold over the processes that it starts."""
 
+import concurrent.futures
+import dataclasses
+import json
 import os
 import pathlib
 import re
+import socket
+import struct
 import sys
 import time
 
@@ -11,9 +16,11 @@ import pytest
 REPO = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "bench"))
 
-import serve  # noqa: E402
-from harness import summary, table  # noqa: E402
-from harness.server import Command, CpuTime, Request, Server  # noqa: E402
+import goals  # noqa: E402
+from harness import connections, request, server, summary, table  # noqa: E402
+from harness.connections import ConnectionCost  # noqa: E402
+from harness.request import Request  # noqa: E402
+from harness.server import Command, CpuTime, Server  # noqa: E402
 from harness.wrk import Load, Wrk  # noqa: E402
 
 ANSWER = b'{"ok":true}'
@@ -21,9 +28,11 @@ PYTHON_SERVER = f"""
 import http.server, os, sys, time
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.do_POST()
     def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(int(sys.argv[1]))
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(int(sys.argv[2]))
         self.send_header("Content-Length", "{len(ANSWER)}")
         self.end_headers()
         self.wfile.write({ANSWER!r})
@@ -33,31 +42,32 @@ if child == 0:
     until = time.process_time() + 0.3
     while time.process_time() < until: pass
     time.sleep(60)
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-print(f"child {{child}} at http://127.0.0.1:{{server.server_port}}", flush=True)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
 try:
     server.serve_forever()
 finally:
     os.kill(child, 9)
 """
-ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
-REQUEST = Request("/predict", b"{}")
+REQUEST = Request("/predict", b"{}", ANSWER)
+ROWS, LABELS = [[5.0, 3.3, 1.5, 0.2], [6.1, 2.8, 4.4, 1.3]], ["setosa", "versicolor"]
+NAMES = request.V2Names("iris", "input", "label")
 
 
 def command(status=200):
     # SIGTERM as an exception, so that the child of the child is ended too.
     head = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit())\n"
-    return Command("python", [sys.executable, "-c", head + PYTHON_SERVER, str(status)], ADDRESS)
+    return Command("python", [sys.executable, "-c", head + PYTHON_SERVER, "{port}", str(status)])
 
 
 def first_core():
     return min(os.sched_getaffinity(0))
 
 
-def measurement(server, repeat, requests, cpu_s=1.0, others_s=0.1, wrk_s=0.5):
+def measurement(server, repeat, requests, cpu_s=1.0, others_s=0.1, wrk_s=0.5, **figures):
     load = Load(requests, 1_000_000, 0, 0, 1_000.0, 900.0, 2_000.0, wrk_s)
-    cpu = CpuTime(cpu_s / 4, cpu_s * 3 / 4)
-    return summary.Measurement(server, repeat, load, cpu, cpu_s + wrk_s + others_s, 1_000_000, 5.0)
+    own = {"idle_bytes": 1_000_000, "loaded_bytes": 2_000_000, "start_ms": 3.0, **figures}
+    cpu = CpuTime(cpu_s, user_ticks=25, system_ticks=75)
+    return summary.Measurement(server, repeat, load, cpu, cpu_s + wrk_s + others_s, **own)
 
 
 def test_ratio_is_computed_within_a_repeat():
@@ -89,51 +99,132 @@ def test_too_few_samples_support_no_p99():
     assert summary.spreads(enough, "iris")["p99_us"].median == 2_000.0
     one_short = [enough[0], measurement("iris", 2, summary.P99_SAMPLES - 1)]
     assert summary.spreads(one_short, "iris")["p99_us"] is None
-    rendered = table.markdown({"iris": summary.spreads(one_short, "iris")}, {}, TERMS)
-    assert "not supported" in rendered
+    rendered = table.figures({"iris": summary.spreads(one_short, "iris")}, table.LOAD)
+    assert rendered.splitlines()[2].count("| – |") == 1
 
 
-TERMS = dict.fromkeys(
-    "repeats duration_s warm_up_s connections seed date commit cpu cores kernel os compiler "
-    "somaxconn port_range".split(),
-    "x",
-)
+SMALL = ConnectionCost(process_bytes=3_900.0, kernel_bytes=9_000.0)
+
+
+def everything(**changes):
+    """Three repeats of every row, in which iris reaches every goal; `changes` by name of the row."""
+    rows = {
+        "limit": {"cpu_s": 0.6},
+        "iris": {"cpu_s": 0.6, "connection": SMALL},
+        "limit, V2": {"cpu_s": 0.6},
+        "iris, V2": {"cpu_s": 0.68},
+        "limit, V2 binary": {"cpu_s": 0.6},
+        "iris, V2 binary": {"cpu_s": 0.62},
+        "reference": {"requests": 1_000, "cpu_s": 0.9},
+    }
+    return [
+        measurement(name, repeat, **{"requests": 100_000, **figures, **changes.get(name, {})})
+        for repeat in (1, 2, 3)
+        for name, figures in rows.items()
+    ]
+
+
+def missed(measured):
+    return [judgement.missed for judgement in goals.judge(measured) if judgement.missed]
+
+
+def test_reached_goals_are_not_complained_about():
+    assert missed(everything()) == []
 
 
 @pytest.mark.parametrize(
-    ("iris", "limit", "reference", "missed"),
+    ("row", "worse", "sentence"),
     [
-        (90_000, 100_000, 1_000, []),
-        (89_000, 100_000, 1_000, ["limit"]),
-        (90_000, 100_000, 1_300, ["reference"]),
-        (50_000, 100_000, 1_300, ["limit", "reference"]),
+        ("iris", {"cpu_s": 0.63}, "CPU a request, iris ÷ limit: 1.05; the goal is at most 1"),
+        ("iris, V2", {"cpu_s": 0.72}, "CPU a request, iris, V2 ÷ limit, V2: 1.2; "),
+        ("iris, V2 binary", {"cpu_s": 0.66}, "CPU a request, iris, V2 binary ÷ limit, V2 binary: 1.1;"),
+        ("limit", {"requests": 120_000, "cpu_s": 0.72}, "requests/s, iris ÷ limit: 0.8333; "),
+        ("reference", {"requests": 2_000}, "requests/s, iris ÷ reference: 50; the goal is at least 70"),
+        ("iris", {"start_ms": 5.1, "connection": SMALL}, "start of iris, ms: 5.1; the goal is at most 5"),
+        ("iris", {"idle_bytes": 8_100_000}, "idle memory of iris, MB: 8.1; the goal is at most 8"),
+        (
+            "iris",
+            {"connection": ConnectionCost(4_100.0, 0.0)},
+            "memory of iris for an idle connection, kB: 4.1; the goal is at most 4",
+        ),
     ],
 )
-def test_goals(iris, limit, reference, missed):
-    measured = []
-    for repeat in (1, 2, 3):
-        measured.append(measurement("iris", repeat, iris))
-        measured.append(measurement("limit", repeat, limit))
-        measured.append(measurement("reference", repeat, reference))
-    sentences = serve.missed_goals(measured)
-    assert len(sentences) == len(missed)
-    for sentence, peer in zip(sentences, missed):
-        assert f"times the {peer};" in sentence
+def test_each_missed_goal_is_one_sentence(row, worse, sentence):
+    (said,) = missed(everything(**{row: worse}))
+    assert said.startswith(sentence)
+
+
+def test_what_was_not_measured_is_missed():
+    measured = [m for m in everything() if "V2" not in m.server]
+    assert [said.rpartition(": ")[2][:12] for said in missed(measured)] == ["not measured"] * 2
 
 
 def test_goals_are_not_judged_by_how_fast_a_full_generator_is():
-    # Both as fast as wrk can go, one at twice the other's cost.
-    def measured(wrk_s):
-        return [
-            measurement("iris", 1, 100_000, cpu_s=0.8, wrk_s=wrk_s),
-            measurement("limit", 1, 100_000, cpu_s=0.4, wrk_s=wrk_s),
-            measurement("reference", 1, 1_000),
-        ]
+    # wrk cannot send more than 100,000 a second; the reference costs only 50 times as much.
+    slow = {"reference": {"requests": 1_000, "cpu_s": 0.3}}
+    assert missed(everything(**slow)) == []
+    (said,) = missed(everything(iris={"wrk_s": 0.97, "cpu_s": 0.6, "connection": SMALL}, **slow))
+    assert said.startswith("requests per CPU second, iris ÷ reference: 50;")
 
-    assert serve.missed_goals(measured(0.9)) == []
-    (sentence,) = serve.missed_goals(measured(0.97))
-    assert sentence.startswith("iris reaches 0.50 times the limit")
-    assert "wrk's core was 97% full" in sentence
+
+def test_judgements_are_shown_with_their_goals():
+    measured = everything(iris={"start_ms": 7.25})
+    lines = table.judgements(goals.judge(measured)).splitlines()
+    assert "| start of iris, ms | 7.25 | 7.25 | 7.25 | at most 5 | **missed** |" in lines
+    assert "| requests/s, iris ÷ fastapi | not measured |  |  |  |  |" in lines
+
+
+def test_requests_carry_the_rows_of_the_manifest():
+    manifest = REPO / "k8s" / "wrk-configmap.yaml"
+    rows = request.rows_of(manifest)
+    assert len(rows) == 3 and all(len(row) == 4 for row in rows)
+    assert f"wrk.body = '{request.predict(rows, []).body.decode()}'" in manifest.read_text()
+
+
+def test_request_on_the_wire_and_in_lua():
+    asked = request.predict(ROWS, LABELS)
+    assert asked.on_wire(80).startswith(b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1:80\r\n")
+    assert asked.on_wire(80).endswith(
+        b'Content-Length: 59\r\n\r\n{"instances": [[5.0, 3.3, 1.5, 0.2], [6.1, 2.8, 4.4, 1.3]]}'
+    )
+    assert request.lua_string(b'a"\\\n\xff1') == r'"a\034\092\010\2551"'
+
+
+def test_binary_request_holds_its_numbers_after_its_head():
+    asked = request.v2_binary(ROWS, LABELS, NAMES)
+    length = int(asked.headers["Inference-Header-Content-Length"])
+    head = json.loads(asked.body[:length])
+    assert head["inputs"][0]["shape"] == [2, 4]
+    assert head["inputs"][0]["parameters"]["binary_data_size"] == len(asked.body) - length == 32
+    assert struct.unpack("<8f", asked.body[length:]) == pytest.approx(sum(ROWS, []))
+    # 10, the length of "versicolor", is also a line feed.
+    assert asked.is_answered_by(b"{}\x06\0\0\0setosa\n\0\0\0versicolor")
+    assert not asked.is_answered_by(b"{}\x06\0\0\0setosa\x06\0\0\0setosa")
+
+
+def test_right_answers_are_told_from_wrong_ones():
+    asked = request.v2_json(ROWS, LABELS, NAMES)
+    assert asked.is_answered_by(b'{"outputs": [{"data": ["setosa", "versicolor"]}]}')
+    assert not asked.is_answered_by(b'{"outputs": [{"data": ["setosa", "setosa"]}]}')
+
+
+def test_what_the_kernel_says_is_read():
+    assert server.parse_schedstat("83955 12 1\n") == 83_955
+    assert server.parse_rollup("7f00-7fff [rollup]\nRss:    12 kB\nPss:     8 kB\n", "Pss") == 8_192
+    with pytest.raises(ValueError, match="Rss"):
+        server.parse_rollup("", "Rss")
+    assert connections.parse_kb("MemFree: 1 kB\nSlab:  7 kB\n", "Slab") == 7
+    assert connections.parse_tcp_pages("sockets: used 9\nTCP: inuse 3 orphan 0 mem 12\n") == 12
+    with pytest.raises(ValueError, match="Slab"):
+        connections.parse_kb("", "Slab")
+    with pytest.raises(ValueError, match="sockstat"):
+        connections.parse_tcp_pages("UDP: inuse 1 mem 2\n")
+
+
+def test_command_gets_its_port():
+    filled = Command("x", ["--port", "{port}", "A={any}"]).at(123)
+    assert filled[:2] == ["--port", "123"]
+    assert re.fullmatch(r"A=\d{4,5}", filled[2])
 
 
 def test_few_repeats_or_a_busy_machine_are_no_comparison():
@@ -164,58 +255,63 @@ def test_page_has_the_section():
 
 
 def test_server_is_accounted_with_its_children_and_ended():
-    with Server(command(), first_core(), REQUEST) as server:
-        pids = server._tree()
-        assert server.ask() == (200, ANSWER)
-        assert server.ask_raw().endswith(b"\r\n\r\n" + ANSWER)
-        assert server.start_ms > 0
-        # The child burns processor time until it has spent 0.3 s; a tick is 10 ms.
+    with Server(command(), {first_core()}, REQUEST) as started:
+        pids = started._tree()
+        assert started.ask() == started.ask("/") == (200, ANSWER)
+        assert started.ask_raw().endswith(b"\r\n\r\n" + ANSWER)
+        # The child burns processor time until it has spent 0.3 s.
         deadline = time.monotonic() + 30
-        while spent_s(server) < 0.2 + own_s(pids[0]) and time.monotonic() < deadline:
+        while started.cpu_time().total_s < 0.3 and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert spent_s(server) >= 0.2 + own_s(pids[0])
-        assert server.resident_bytes() > 1_000_000
+        assert started.cpu_time().total_s >= 0.3
+        assert 0 < started.cpu_time().user_part <= 1
+        assert started.resident_bytes() > 1_000_000
         assert len(pids) == 2
         assert os.sched_getaffinity(pids[0]) == {first_core()}
     for pid in pids:
         assert not is_running(pid)
 
 
+def test_idle_connections_are_accounted():
+    with Server(command(), {first_core()}, REQUEST) as started:
+        # A thread for each connection: a cost that cannot be overlooked.
+        assert connections.measure(started, REQUEST, 200).process_bytes > 4_096
+
+
+def test_connection_without_its_answer_is_an_error():
+    with socket.create_server(("127.0.0.1", 0)) as refusing:
+        def refuse():
+            with refusing.accept()[0] as connection:
+                connection.sendall(b"HTTP/1.1 429 Too Many Requests\r\n\r\n")
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            pool.submit(refuse)
+            with pytest.raises(RuntimeError, match="expected 200 on every connection"):
+                with connections.open_connections(refusing.getsockname()[1], REQUEST, 1):
+                    pass
+
+
 def test_server_that_cannot_start_is_an_error():
     with pytest.raises(RuntimeError, match="ended at its start:\nno such luck"):
         with Server(
-            Command("broken", [sys.executable, "-c", "print('no such luck')"], ADDRESS),
-            first_core(),
+            Command("broken", [sys.executable, "-c", "print('no such luck')"]),
+            {first_core()},
             REQUEST,
         ):
             pass
 
 
 def test_wrong_answers_and_refusals_are_counted(tmp_path):
-    manifest = tmp_path / "wrk.yaml"
-    manifest.write_text(
-        "data:\n  post.lua: |\n    wrk.method = 'POST'\n    wrk.body = '{}'\n", encoding="utf-8"
-    )
-    wrk = Wrk(manifest, tmp_path, first_core(), connections=2)
-    with Server(command(), first_core(), REQUEST) as server:
-        url = f"http://127.0.0.1:{server.port}/predict"
-        answers, failures = wrk.check(url, 1, ANSWER.decode())
+    wrk = Wrk(tmp_path, first_core(), connections=2)
+    with Server(command(), {first_core()}, REQUEST) as started:
+        answers, failures = wrk.check(started.port, REQUEST, 1)
         assert answers > 0 and failures == 0
-        answers, failures = wrk.check(url, 1, '{"ok":false}')
+        wrong = dataclasses.replace(REQUEST, expected=b'{"ok":false}')
+        answers, failures = wrk.check(started.port, wrong, 1)
         assert failures >= answers > 0
-        load = wrk.measure(url, 1)
+        load = wrk.measure(started.port, REQUEST, 1)
         assert load.requests > 0 and load.errors == 0 and load.non_2xx == 0
         assert 0 < load.p50_us <= load.p99_us
-
-
-def spent_s(server):
-    cpu = server.cpu_time()
-    return cpu.user_s + cpu.system_s
-
-
-def own_s(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def is_running(pid):

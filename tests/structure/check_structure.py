@@ -66,7 +66,7 @@ FORBIDDEN_WORDS = [
     (re.compile(r"(?<![\w.$}])/(?:work|root)/"), "a path of one machine; use a relative one"),
     (re.compile(r"\b(?:TO[D]O|FIX[M]E|XX[X])\b"), "open work belongs in an issue"),
 ]
-GENERATED_FOLDERS = {".git", ".dvc", ".venv", "build", "results", "__pycache__", ".pytest_cache"}
+GENERATED_FOLDERS = {".git", ".dvc", ".venv", ".venv-bench", "build", "results", "__pycache__", ".pytest_cache"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?P<path>[<"][^>"]+[>"])')
 PYTEST_FILE = re.compile(r"^(?:test_.*|.*_test)\.py$")

@@ -1,0 +1,197 @@
+"""Who `./run bench serve` compares: each server, how its users start it, and what it is asked.
+
+Every server listens on 127.0.0.1 at the port that it is given, logs no requests, and sends nothing
+about its use to anybody.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import request
+from harness.request import Request
+from harness.server import Command, Server
+
+BENCH = Path(__file__).resolve().parent
+LABELS = ["setosa", "versicolor", "virginica"]  # of the manifest's three rows
+# The names that iris and MLServer use for the same model.
+IRIS_MODEL, MLSERVER_NAMES = "iris", request.V2Names("iris", "input", "predict")
+
+# Names of rows of the table. A format's limit sends the bytes that iris answers in that format.
+LIMIT, IRIS, REFERENCE, FASTAPI, BENTOML = "limit", "iris", "reference", "fastapi", "bentoml"
+MLSERVER = "mlserver, V2"
+LIMIT_V2, IRIS_V2 = "limit, V2", "iris, V2"
+LIMIT_BINARY, IRIS_BINARY = "limit, V2 binary", "iris, V2 binary"
+ORDER = [LIMIT, IRIS, FASTAPI, BENTOML, REFERENCE, LIMIT_V2, IRIS_V2, MLSERVER]
+ORDER += [LIMIT_BINARY, IRIS_BINARY]
+LIMIT_OF = {IRIS: LIMIT, IRIS_V2: LIMIT_V2, IRIS_BINARY: LIMIT_BINARY}
+
+
+@dataclasses.dataclass(frozen=True)
+class Contender:
+    """A row of the table."""
+
+    command: Command
+    request: Request
+
+    @property
+    def name(self) -> str:
+        return self.command.name
+
+
+@dataclasses.dataclass(frozen=True)
+class Programs:
+    """Where the programs and files are that the contenders need."""
+
+    iris: Path
+    limit: Path
+    model: Path  # ONNX
+    data: Path  # CSV
+    environments: Path  # one virtual environment for each peer
+    manifest: Path  # its wrk script holds the rows
+
+    def of(self, peer: str, program: str) -> Path:
+        return self.environments.absolute() / peer / "bin" / program
+
+
+def contenders(programs: Programs, folder: Path, core: int) -> list[Contender]:
+    """Every row, with what it needs written into the folder. Asks iris for the limits' answers."""
+    rows = request.rows_of(programs.manifest)
+    predict = request.predict(rows, LABELS)
+    listed = [
+        Contender(iris(programs, IRIS), predict),
+        Contender(reference(programs), predict),
+        Contender(fastapi(programs), predict),
+        Contender(bentoml(programs, folder), predict),
+        Contender(mlserver(programs, folder), request.v2_json(rows, LABELS, MLSERVER_NAMES)),
+    ]
+    names = v2_names(listed[0], core)
+    if names:
+        listed += [
+            Contender(iris(programs, IRIS_V2), request.v2_json(rows, LABELS, names)),
+            Contender(iris(programs, IRIS_BINARY), request.v2_binary(rows, LABELS, names)),
+        ]
+    limits = [limit_of(c, programs, folder, core) for c in listed if c.name in LIMIT_OF]
+    return limits + listed
+
+
+def iris(programs: Programs, name: str, threads: int = 1) -> Command:
+    return Command(
+        name,
+        [str(programs.iris), "serve", "--model", str(programs.model), "--threads", str(threads)]
+        + ["--host", "127.0.0.1", "--port", "{port}", "--admin-port", "0"],
+    )
+
+
+def v2_names(asked: Contender, core: int) -> request.V2Names | None:
+    """The names in iris's model metadata; None from an iris without V2."""
+    with Server(asked.command, {core}, asked.request) as server:
+        status, body = server.ask(f"/v2/models/{IRIS_MODEL}")
+    if status != 200:
+        return None
+    metadata = json.loads(body)
+    labels = next(tensor for tensor in metadata["outputs"] if tensor["datatype"] == "BYTES")
+    return request.V2Names(IRIS_MODEL, metadata["inputs"][0]["name"], labels["name"])
+
+
+def limit_of(asked: Contender, programs: Programs, folder: Path, core: int) -> Contender:
+    """The responder that sends what the other answers; raises RuntimeError on a wrong answer."""
+    with Server(asked.command, {core}, asked.request) as server:
+        whole = server.ask_raw()
+    body = whole.partition(b"\r\n\r\n")[2]
+    if not whole.startswith(b"HTTP/1.1 200 ") or not asked.request.is_answered_by(body):
+        raise RuntimeError(f"{asked.name}: expected {asked.request.expected!r}, got {whole!r}")
+    answer = folder / f"{asked.name}.http"
+    answer.write_bytes(whole)
+    command = Command(LIMIT_OF[asked.name], [str(programs.limit), "{port}", str(answer)])
+    return Contender(command, asked.request)
+
+
+def reference(programs: Programs) -> Command:
+    """Flask as the reference has it: gunicorn with its default of one synchronous worker."""
+    gunicorn = Path(sys.executable).with_name("gunicorn")
+    return Command(
+        REFERENCE,
+        ["env", f"IRIS_DATA={programs.data.resolve()}", str(gunicorn)]
+        + ["--bind", "127.0.0.1:{port}", "--chdir", str(BENCH / "reference"), "app:app"],
+    )
+
+
+def fastapi(programs: Programs) -> Command:
+    """One uvicorn process, as FastAPI's documentation runs it in a container."""
+    return Command(
+        FASTAPI,
+        ["env", f"IRIS_MODEL={programs.model.resolve()}", str(programs.of("fastapi", "uvicorn"))]
+        + ["--app-dir", str(BENCH / "fastapi"), "--no-access-log"]
+        + ["--host", "127.0.0.1", "--port", "{port}", "app:app"],
+    )
+
+
+def bentoml(programs: Programs, folder: Path) -> Command:
+    """One worker; what it would keep in the home folder goes into the given one."""
+    model = write_joblib(programs, "bentoml", folder / "bentoml.joblib")
+    home = folder / "bentoml"
+    home.mkdir()
+    return Command(
+        BENTOML,
+        ["env", f"IRIS_MODEL={model}", f"BENTOML_HOME={home}", "BENTOML_DO_NOT_TRACK=True"]
+        + [str(programs.of("bentoml", "bentoml")), "serve", "--host", "127.0.0.1"]
+        + ["--port", "{port}", "--working-dir", str(BENCH / "bentoml"), "service:Iris"],
+    )
+
+
+def mlserver(programs: Programs, folder: Path) -> Command:
+    """A folder with both settings files and the model, started as its documentation says.
+
+    parallel_workers 0 is its way to predict in the process that serves; its gRPC and metrics ports
+    cannot be switched off.
+    """
+    models = folder / "mlserver"
+    models.mkdir()
+    for settings in (BENCH / "mlserver").glob("*.json"):
+        shutil.copy(settings, models)
+    write_joblib(programs, "mlserver", models / "model.joblib")
+    return Command(
+        MLSERVER,
+        ["env", "--chdir", str(models), "MLSERVER_HTTP_PORT={port}", "MLSERVER_GRPC_PORT={any}"]
+        + ["MLSERVER_METRICS_PORT={any}", str(programs.of("mlserver", "mlserver")), "start", "."],
+    )
+
+
+def write_joblib(programs: Programs, peer: str, path: Path) -> Path:
+    """scikit-learn's model, trained and written by the peer's own scikit-learn."""
+    python = str(programs.of(peer, "python"))
+    train = str(BENCH / "reference" / "train.py")
+    subprocess.run([python, train, str(programs.data), str(path)], check=True)
+    return path
+
+
+# Whose versions tell what was compared.
+TELLING = ["FastAPI", "uvicorn", "onnxruntime", "mlserver", "bentoml", "Flask", "gunicorn"]
+TELLING += ["scikit-learn"]
+
+
+def versions(programs: Programs) -> list[str]:
+    """Name and version of the libraries that make the peers, from what is installed."""
+    here = Path(sys.executable).parents[1]
+    folders = [here, *(programs.of(peer, "").parents[0] for peer in ("fastapi", "mlserver", "bentoml"))]
+    found = {}
+    for folder in reversed(folders):
+        paths = [str(path) for path in folder.glob("lib/python*/site-packages")]
+        for name in TELLING:
+            for distribution in importlib.metadata.distributions(name=name, path=paths):
+                found[name] = distribution.version
+    return [f"{name} {found[name]}" for name in TELLING if name in found]
+
+
+def missing_environments(programs: Programs) -> Sequence[str]:
+    """Peers without an environment."""
+    needed = {"fastapi": "uvicorn", "bentoml": "bentoml", "mlserver": "mlserver"}
+    return [peer for peer, program in needed.items() if not programs.of(peer, program).is_file()]
