@@ -113,6 +113,8 @@ class GraphReader {
       if (!role || *role == Role::kRows) {
         return input_error("output '{}' is neither the label nor the probabilities", output.name());
       }
+      auto& signature = model_.signature;
+      (*role == Role::kLabel ? signature.label_name : signature.probabilities_name) = output.name();
     }
     return std::move(model_);
   }
@@ -137,6 +139,7 @@ class GraphReader {
                          graph_.input(0).name(), tensor.elem_type());
     }
     roles_[graph_.input(0).name()] = Role::kRows;
+    model_.signature.input_name = graph_.input(0).name();
     return {};
   }
 

@@ -13,10 +13,6 @@ constexpr std::int64_t kIrVersion = 4;
 constexpr std::int64_t kOpset = 9;
 constexpr std::int64_t kMlOpset = 1;
 
-constexpr const char* kInput = "input";
-constexpr const char* kLabel = "label";
-constexpr const char* kProbabilities = "probabilities";
-
 onnx::AttributeProto& add_attribute(onnx::NodeProto& node, const char* name,
                                     onnx::AttributeProto::AttributeType type) {
   auto& attribute = *node.add_attribute();
@@ -32,8 +28,8 @@ void add_floats(onnx::NodeProto& node, const char* name, const std::vector<float
 }
 
 // columns 0: a vector of one element a row.
-void describe(onnx::ValueInfoProto& value, const char* name, onnx::TensorProto::DataType type,
-              std::size_t columns) {
+void describe(onnx::ValueInfoProto& value, const std::string& name,
+              onnx::TensorProto::DataType type, std::size_t columns) {
   value.set_name(name);
   auto& tensor = *value.mutable_type()->mutable_tensor_type();
   tensor.set_elem_type(type);
@@ -44,26 +40,28 @@ void describe(onnx::ValueInfoProto& value, const char* name, onnx::TensorProto::
 }
 
 void fill_graph(onnx::GraphProto& graph, const model::Model& model) {
+  const auto& signature = model.signature;
   graph.set_name("linear_classifier");
   auto& node = *graph.add_node();
   node.set_op_type("LinearClassifier");
   node.set_domain("ai.onnx.ml");
   node.set_name("classifier");
-  node.add_input(kInput);
-  node.add_output(kLabel);
-  node.add_output(kProbabilities);
+  node.add_input(signature.input_name);
+  node.add_output(signature.label_name);
+  node.add_output(signature.probabilities_name);
 
   auto& labels = add_attribute(node, "classlabels_strings", onnx::AttributeProto::STRINGS);
-  for (const auto& label : model.signature.class_labels) labels.add_strings(label);
+  for (const auto& label : signature.class_labels) labels.add_strings(label);
   add_floats(node, "coefficients", model.classifier.coefficients);
   add_floats(node, "intercepts", model.classifier.intercepts);
   add_attribute(node, "multi_class", onnx::AttributeProto::INT).set_i(1);
   add_attribute(node, "post_transform", onnx::AttributeProto::STRING)
       .set_s(model.classifier.link == model::Link::kSoftmax ? "SOFTMAX" : "LOGISTIC");
 
-  describe(*graph.add_input(), kInput, onnx::TensorProto::FLOAT, model.features());
-  describe(*graph.add_output(), kLabel, onnx::TensorProto::STRING, 0);
-  describe(*graph.add_output(), kProbabilities, onnx::TensorProto::FLOAT, model.classes());
+  describe(*graph.add_input(), signature.input_name, onnx::TensorProto::FLOAT, model.features());
+  describe(*graph.add_output(), signature.label_name, onnx::TensorProto::STRING, 0);
+  describe(*graph.add_output(), signature.probabilities_name, onnx::TensorProto::FLOAT,
+           model.classes());
 }
 
 void add_opset(onnx::ModelProto& proto, const char* domain, std::int64_t version) {

@@ -67,9 +67,14 @@ Result<void> check_golden_row(const Model& model, const GoldenRow& golden) {
 }  // namespace
 
 Result<void> validate(const Model& model) {
-  const auto& [features, labels] = model.signature;
+  const auto& signature = model.signature;
+  const auto& features = signature.feature_names;
+  const auto& labels = signature.class_labels;
   if (auto ok = check_names(features, 1, limits::kTableColumns, "feature"); !ok) return ok;
   if (auto ok = check_names(labels, 2, limits::kClasses, "class"); !ok) return ok;
+  const std::vector<std::string> outputs = {signature.label_name, signature.probabilities_name};
+  if (auto ok = check_names({signature.input_name}, 1, 1, "input"); !ok) return ok;
+  if (auto ok = check_names(outputs, 2, 2, "output"); !ok) return ok;
   const auto& classifier = model.classifier;
   const std::size_t weights = model.features() * model.classes();
   if (auto ok = check_numbers(classifier.coefficients, weights, "coefficients"); !ok) return ok;

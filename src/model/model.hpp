@@ -15,6 +15,10 @@ namespace iris::model {
 struct Signature {
   std::vector<std::string> feature_names;  // the order of a row's numbers
   std::vector<std::string> class_labels;   // the order of a row's probabilities
+  // What the model's file calls the rows and the two answers.
+  std::string input_name = "input";
+  std::string label_name = "label";
+  std::string probabilities_name = "probabilities";
 };
 
 // How scores become probabilities (the names of ONNX's post_transform).

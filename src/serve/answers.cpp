@@ -42,6 +42,13 @@ Refusal write_wrong_method(http::Response& response, std::string_view path,
   return "method";
 }
 
+Refusal write_wrong_media_type(http::Response& response, std::string_view expected,
+                               std::string_view got) {
+  write_error(response, 415,
+              fmt::format("Content-Type: expected {}, got {}", expected, printable(got)));
+  return "media_type";
+}
+
 std::string printable(std::string_view text) {
   std::string result(text);
   for (char& c : result) {

@@ -6,11 +6,18 @@
 
 #include "http/request.hpp"
 #include "http/response.hpp"
+#include "serve/metrics.hpp"
 
 namespace iris::serve {
 
 // Why a route did not give what it was asked for: the label that counts it; empty when it did.
 using Refusal = std::string_view;
+
+// What became of a request, for the metrics.
+struct Outcome {
+  Route route = Route::kOther;
+  Refusal refusal;
+};
 
 inline constexpr std::string_view kRetryAfter = "Retry-After: 1\r\n";
 
@@ -27,6 +34,10 @@ Refusal write_no_route(http::Response& response, std::string_view what_there_is)
 // 405; `allowed` as in the Allow field, e.g. "GET, HEAD".
 Refusal write_wrong_method(http::Response& response, std::string_view path,
                            std::string_view allowed);
+
+// 415; `got` is the media type as the client sent it.
+Refusal write_wrong_media_type(http::Response& response, std::string_view expected,
+                               std::string_view got);
 
 inline bool reads(http::Method method) {
   return method == http::Method::kGet || method == http::Method::kHead;

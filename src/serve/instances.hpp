@@ -11,11 +11,11 @@
 
 #include <cstddef>
 #include <memory>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "model/model.hpp"
+#include "serve/rejection.hpp"
 
 namespace iris::serve {
 
@@ -23,12 +23,6 @@ struct Instances {
   std::vector<float> values;  // row-major [rows × features]
   std::size_t rows = 0;
   bool probabilities = false;  // parameters.probabilities
-};
-
-// Why a body is not answered with predictions.
-struct Rejection {
-  std::string_view reason;  // the label that counts it
-  std::string message;      // the place, what was found, what was expected
 };
 
 class InstancesParser {

@@ -64,6 +64,12 @@ void append_json_string(http::Buffer& out, std::string_view text) {
   out.push_back('"');
 }
 
+std::string json_string(std::string_view text) {
+  http::Buffer out;
+  append_json_string(out, text);
+  return {out.data(), out.size()};
+}
+
 std::string in_quotes(std::string_view text) {
   if (text.size() <= kQuotedBytes) return fmt::format("\"{}\"", text);
   std::size_t size = kQuotedBytes;

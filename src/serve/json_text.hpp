@@ -1,6 +1,7 @@
 // Small tools for JSON text: writing strings, and saying where text stops being JSON.
 #pragma once
 
+#include <charconv>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -12,6 +13,16 @@ namespace iris::serve {
 
 // Appends `text`, which is UTF-8, as a JSON string with its quotes.
 void append_json_string(http::Buffer& out, std::string_view text);
+
+// The same as text of its own.
+std::string json_string(std::string_view text);
+
+// The fewest digits that read back the same.
+template <class Number>
+void append_number(http::Buffer& out, Number number) {
+  char text[32];
+  out.append(text, std::to_chars(text, text + sizeof text, number).ptr);
+}
 
 // `text` within quotes and cut to some 40 bytes at a character's border, to be quoted in a message.
 std::string in_quotes(std::string_view text);

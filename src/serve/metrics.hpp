@@ -28,26 +28,16 @@ inline constexpr std::array<std::string_view, 3> kReloadResultNames = {"replaced
 using ReloadCounters = std::array<http::Counter, kReloadResultNames.size()>;
 
 // Why requests were refused. The last stands for what is not in the list, which is a bug.
-inline constexpr std::array<std::string_view, 20> kRejectionReasons = {"admission",
-                                                                       "body_too_large",
-                                                                       "connections",
-                                                                       "draining",
-                                                                       "feature",
-                                                                       "framing",
-                                                                       "header_too_large",
-                                                                       "json_depth",
-                                                                       "json_syntax",
-                                                                       "json_type",
-                                                                       "media_type",
-                                                                       "memory",
-                                                                       "method",
-                                                                       "number_range",
-                                                                       "parameter",
-                                                                       "read_timeout",
-                                                                       "route",
-                                                                       "rows",
-                                                                       "width",
-                                                                       "unknown"};
+inline constexpr auto kRejectionReasons =
+    std::to_array<std::string_view>({"admission",   "binary_size",  "body_too_large",
+                                     "connections", "datatype",     "draining",
+                                     "feature",     "framing",      "header_too_large",
+                                     "json_depth",  "json_syntax",  "json_type",
+                                     "media_type",  "memory",       "method",
+                                     "model",       "number_range", "output",
+                                     "parameter",   "read_timeout", "route",
+                                     "rows",        "shape",        "width",
+                                     "unknown"});
 
 // One thread's counts; it alone writes them.
 struct alignas(64) WorkerMetrics {

@@ -1,14 +1,12 @@
 // POST /predict: the reference's form of request and answer.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "http/request.hpp"
 #include "http/response.hpp"
 #include "serve/answers.hpp"
 #include "serve/instances.hpp"
 #include "serve/metrics.hpp"
+#include "serve/predictions.hpp"
 #include "serve/served_model.hpp"
 
 namespace iris::serve {
@@ -23,15 +21,13 @@ class PredictRoute {
   Refusal answer(const http::Request& request, const ServedModel& model, http::Response& response);
 
  private:
-  void predict(const ServedModel& model);
   void write_predictions(const ServedModel& model, http::Buffer& out) const;
 
   WorkerMetrics& metrics_;
   InstancesParser parser_;
   // Kept between requests for their room.
   Instances instances_;
-  std::vector<std::uint32_t> labels_;
-  std::vector<float> probabilities_;
+  Predictions predictions_;
 };
 
 }  // namespace iris::serve

@@ -24,7 +24,8 @@ Result<ServedModel> compile(const model::Model& model, const std::string& name,
                      .label_json = {},
                      .classes_json = "[",
                      .name = name,
-                     .digest = digest};
+                     .digest = digest,
+                     .v2 = make_v2_texts(model.signature, name, digest)};
   for (const auto& label : model.signature.class_labels) {
     http::Buffer text;
     append_json_string(text, label);

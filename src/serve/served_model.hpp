@@ -10,6 +10,7 @@
 #include "base/result.hpp"
 #include "engine/engine.hpp"
 #include "model/model.hpp"
+#include "serve/v2_texts.hpp"
 
 namespace iris::serve {
 
@@ -22,6 +23,7 @@ struct ServedModel {
   std::string digest;                   // SHA-256 of the file, or empty
   WallTime loaded_at{};
   Nanoseconds load_duration{};  // from opening the file to being ready to predict
+  V2Texts v2;
 };
 
 // Compiles the model and has it answer its golden rows. `name` and `digest` are only told on.

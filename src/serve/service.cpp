@@ -26,7 +26,7 @@ struct Worker {
   Worker(const ServiceOptions& options, const ModelStore& models, WorkerMetrics& metrics,
          const std::atomic<bool>& draining, const Clock& clock)
       : loop(clock),
-        routes(models, metrics, draining),
+        routes(models, metrics, draining, {options.version}),
         server(loop, options.http, routes, metrics.http, clock, std::random_device{}()) {}
 
   http::EventLoop loop;

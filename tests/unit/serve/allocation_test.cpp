@@ -65,21 +65,22 @@ class AllocationTest : public testing::Test {
   }
 
   // Sends the request and runs the server until all of the answer is there.
-  void ask(const std::string& request) {
+  void ask(const std::string& request, std::string_view end) {
     ASSERT_EQ(send(client_.get(), request.data(), request.size(), 0),
               static_cast<ssize_t>(request.size()));
     for (;;) {
       loop_.run_once({});
       char bytes[8192];
       const auto count = recv(client_.get(), bytes, sizeof bytes, MSG_DONTWAIT);
-      if (count > 0 && bytes[count - 1] == '}') return;
+      if (count > 0 && std::string_view(bytes, static_cast<std::size_t>(count)).ends_with(end))
+        return;
     }
   }
 
-  std::size_t allocations_of(const std::string& request, int times) {
-    for (int i = 0; i < 10; ++i) ask(request);  // lets every buffer grow
+  std::size_t allocations_of(const std::string& request, int times, std::string_view end = "}") {
+    for (int i = 0; i < 10; ++i) ask(request, end);  // lets every buffer grow
     const std::size_t before = allocations;
-    for (int i = 0; i < times; ++i) ask(request);
+    for (int i = 0; i < times; ++i) ask(request, end);
     return allocations - before;
   }
 
@@ -89,16 +90,17 @@ class AllocationTest : public testing::Test {
   std::atomic<bool> draining_{false};
   WorkerMetrics metrics_;
   const ModelStore models_{example_served_model()};
-  ServiceRoutes routes_{models_, metrics_, draining_};
+  ServiceRoutes routes_{models_, metrics_, draining_, {"1.2.3"}};
   http::Server server_{loop_, {}, routes_, metrics_.http, clock_, 1};
   Fd client_;
 };
 
-std::string post(const std::string& body) {
+std::string post(const std::string& body, const char* path = "/predict",
+                 const std::string& fields = "") {
   return fmt::format(
-      "POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+      "POST {} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{}"
       "Content-Length: {}\r\n\r\n{}",
-      body.size(), body);
+      path, fields, body.size(), body);
 }
 
 TEST_F(AllocationTest, TheCounterCounts) {
@@ -117,6 +119,31 @@ TEST_F(AllocationTest, ObjectRowsWithProbabilities) {
   const auto request =
       post(R"({"instances":[{"height":1,"width":2}],"parameters":{"probabilities":true}})");
   EXPECT_LE(allocations_of(request, 1000), 3U);
+}
+
+TEST_F(AllocationTest, InferenceInJson) {
+  const auto request = post(
+      R"({"id":"7","inputs":[{"name":"input","shape":[2,2],"datatype":"FP32","data":[[1,2],[3,4]]}]})",
+      "/v2/models/example/infer");
+  EXPECT_LE(allocations_of(request, 1000), 3U);
+}
+
+TEST_F(AllocationTest, InferenceByFeature) {
+  const auto request =
+      post(R"({"inputs":[{"name":"height","shape":[2],"datatype":"FP32","data":[1,2]},)"
+           R"({"name":"width","shape":[2],"datatype":"FP32","data":[3,4]}]})",
+           "/v2/models/example/infer");
+  EXPECT_LE(allocations_of(request, 1000), 3U);
+}
+
+TEST_F(AllocationTest, InferenceOfABinaryTensor) {
+  const std::string json =
+      R"({"inputs":[{"name":"input","shape":[1,2],"datatype":"FP32",)"
+      R"("parameters":{"binary_data_size":8}}],"outputs":[{"name":"label","parameters":)"
+      R"({"binary_data":true}},{"name":"probabilities"}]})";
+  const auto request = post(json + std::string(8, '\0'), "/v2/models/example/infer",
+                            fmt::format("Inference-Header-Content-Length: {}\r\n", json.size()));
+  EXPECT_LE(allocations_of(request, 1000, "wide"), 3U);
 }
 
 TEST_F(AllocationTest, Chunked) {

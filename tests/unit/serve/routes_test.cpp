@@ -5,6 +5,7 @@
 #include <atomic>
 #include <string>
 
+#include "ask.hpp"
 #include "example_model.hpp"
 #include "serve/admin_routes.hpp"
 
@@ -13,25 +14,6 @@ namespace {
 
 using http::MediaType;
 using http::Method;
-
-struct Answer {
-  int status = 0;
-  std::string head;
-  std::string body;
-};
-
-Answer ask(http::Handler& handler, http::Request request, std::string body = "") {
-  const std::size_t size = body.size();
-  body.append(http::kBodyPadding, '\0');
-  request.body = std::string_view(body.data(), size);
-  http::Buffer out;
-  http::Response response(out, {});
-  handler.handle(request, response);
-  response.finish();
-  const std::string text(out.data(), out.size());
-  const auto end = text.find("\r\n\r\n");
-  return {response.status(), text.substr(0, end + 2), text.substr(end + 4)};
-}
 
 class RoutesTest : public testing::Test {
  protected:
@@ -45,7 +27,7 @@ class RoutesTest : public testing::Test {
   std::atomic<bool> draining_{false};
   WorkerMetrics metrics_;
   const ModelStore models_{example_served_model()};
-  ServiceRoutes routes_{models_, metrics_, draining_};
+  ServiceRoutes routes_{models_, metrics_, draining_, {"1.2.3"}};
 };
 
 TEST_F(RoutesTest, PredictsLabels) {

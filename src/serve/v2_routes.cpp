@@ -1,0 +1,173 @@
+#include "serve/v2_routes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "serve/json_text.hpp"
+#include "serve/v2_answer.hpp"
+
+namespace iris::serve {
+namespace {
+
+using http::append;
+using http::MediaType;
+
+constexpr std::string_view kModels = "/v2/models/";
+constexpr std::string_view kWhatThereIs =
+    "GET /v2, GET /v2/models/{model}, GET …/ready and POST …/infer";
+
+enum class Action { kMetadata, kReady, kInfer };
+
+struct ModelPath {
+  std::string_view model;
+  std::optional<std::string_view> version;
+  Action action = Action::kMetadata;
+};
+
+// The text up to the next '/', which is taken off with it.
+std::string_view take_segment(std::string_view& path) {
+  const auto end = std::min(path.find('/'), path.size());
+  const auto segment = path.substr(0, end);
+  path.remove_prefix(std::min(end + 1, path.size()));
+  return segment;
+}
+
+std::optional<ModelPath> parse_model_path(std::string_view path) {
+  if (!path.starts_with(kModels)) return std::nullopt;
+  path.remove_prefix(kModels.size());
+  ModelPath parsed;
+  parsed.model = take_segment(path);
+  if (path.starts_with("versions/")) {
+    take_segment(path);
+    parsed.version = take_segment(path);
+  }
+  if (path == "infer") {
+    parsed.action = Action::kInfer;
+  } else if (path == "ready") {
+    parsed.action = Action::kReady;
+  } else if (!path.empty()) {
+    return std::nullopt;
+  }
+  return parsed;
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// Whether a segment of a path, which may have percent-encoded bytes (RFC 3986), is this text.
+bool names(std::string_view segment, std::string_view text) {
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < segment.size(); ++i, ++at) {
+    char c = segment[i];
+    if (c == '%' && i + 2 < segment.size()) {
+      const int high = hex_digit(segment[i + 1]);
+      const int low = hex_digit(segment[i + 2]);
+      if (high < 0 || low < 0) return false;
+      c = static_cast<char>(high << 4 | low);
+      i += 2;
+    }
+    if (at >= text.size() || text[at] != c) return false;
+  }
+  return at == text.size();
+}
+
+Refusal write_no_model(http::Response& response, const ModelPath& path, const ServedModel& model) {
+  if (!names(path.model, model.name)) {
+    write_error(response, 404,
+                fmt::format("no model {}; there is {}", in_quotes(printable(path.model)),
+                            in_quotes(model.name)));
+  } else {
+    write_error(
+        response, 404,
+        fmt::format("no version {} of model {}; there is {}", in_quotes(printable(*path.version)),
+                    in_quotes(model.name), in_quotes(model.v2.version)));
+  }
+  return "model";
+}
+
+Refusal write_document(const http::Request& request, std::string_view path, std::string_view text,
+                       http::Response& response) {
+  if (!reads(request.method)) return write_wrong_method(response, path, "GET, HEAD");
+  response.begin(200);
+  append(response.body(), text);
+  return {};
+}
+
+Refusal answer_ready(const http::Request& request, const ServedModel& model, bool draining,
+                     http::Response& response) {
+  if (!reads(request.method)) {
+    return write_wrong_method(response, "/v2/models/{model}/ready", "GET, HEAD");
+  }
+  if (draining) {
+    response.begin(503, http::kJson, kRetryAfter);
+  } else {
+    response.begin(200);
+  }
+  append(response.body(), "{\"name\":");
+  append_json_string(response.body(), model.name);
+  append(response.body(), draining ? ",\"ready\":false}" : ",\"ready\":true}");
+  return draining ? "draining" : Refusal{};
+}
+
+}  // namespace
+
+V2Routes::V2Routes(const model::Signature& signature, WorkerMetrics& metrics,
+                   std::string_view version)
+    : metrics_(metrics),
+      server_(fmt::format(R"({{"name":"iris","version":{},"extensions":["binary_tensor_data"]}})",
+                          json_string(version))),
+      parser_(signature) {}
+
+Outcome V2Routes::answer(const http::Request& request, const ServedModel& model, bool draining,
+                         http::Response& response) {
+  if (request.path == "/v2" || request.path == "/v2/") {
+    return {Route::kModel, write_document(request, "/v2", server_, response)};
+  }
+  const auto path = parse_model_path(request.path);
+  if (!path) return {Route::kOther, write_no_route(response, kWhatThereIs)};
+  const Route route = path->action == Action::kInfer ? Route::kInfer : Route::kModel;
+  if (!names(path->model, model.name) ||
+      (path->version && !names(*path->version, model.v2.version))) {
+    return {route, write_no_model(response, *path, model)};
+  }
+  switch (path->action) {
+    case Action::kInfer:
+      return {route, infer(request, model, response)};
+    case Action::kReady:
+      return {route, answer_ready(request, model, draining, response)};
+    case Action::kMetadata:
+      return {route, write_document(request, "/v2/models/{model}", model.v2.metadata, response)};
+  }
+  return {};
+}
+
+Refusal V2Routes::infer(const http::Request& request, const ServedModel& model,
+                        http::Response& response) {
+  if (request.method != http::Method::kPost) {
+    return write_wrong_method(response, "/v2/models/{model}/infer", "POST");
+  }
+  if (request.media_type == MediaType::kOther) {
+    return write_wrong_media_type(response, "application/json or application/octet-stream",
+                                  request.media_text);
+  }
+  if (!parser_.parse(request.body, request.inference_header_length, request_)) {
+    write_error(response, parser_.rejection().status, parser_.rejection().message);
+    return parser_.rejection().reason;
+  }
+  predictions_.make(model, request_.values, request_.wants(V2Output::kProbabilities));
+  metrics_.rows.add(request_.rows);
+  write_v2_answer(model, request_, predictions_, scratch_, response);
+  if (request_.rows > kKeptRows) {
+    request_ = {};
+    predictions_ = {};
+    scratch_ = http::Buffer();
+  }
+  return {};
+}
+
+}  // namespace iris::serve

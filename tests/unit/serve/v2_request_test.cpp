@@ -1,0 +1,255 @@
+#include "serve/v2_request.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+#include <tuple>
+
+#include "example_model.hpp"
+#include "http/request.hpp"
+
+namespace iris::serve {
+namespace {
+
+using Values = std::vector<float>;
+
+// A parser and the body that it was given last, which the request's views point into.
+class V2RequestTest : public testing::Test {
+ protected:
+  bool parse(const std::string& json, const std::string& binary = {},
+             std::optional<std::size_t> json_bytes = std::nullopt) {
+    body_ = json + binary;
+    if (!binary.empty() && !json_bytes) json_bytes = json.size();
+    const std::size_t size = body_.size();
+    body_.append(http::kBodyPadding, '}');  // what lies behind must not matter
+    return parser_.parse(std::string_view(body_.data(), size), json_bytes, request_);
+  }
+  const Rejection& rejection() const { return parser_.rejection(); }
+
+  V2RequestParser parser_{example_model().signature};
+  std::string body_;
+  V2Request request_;
+};
+
+// {"inputs":[…]} of one input with these entries.
+std::string input(const std::string& entries) {
+  return R"({"inputs":[{)" + entries + "}]}";
+}
+
+template <class... Numbers>
+std::string bytes_of(Numbers... numbers) {
+  std::string bytes;
+  const auto add = [&](auto number) {
+    char text[sizeof number];
+    std::memcpy(text, &number, sizeof number);
+    bytes.append(text, sizeof number);
+  };
+  (add(numbers), ...);
+  return bytes;
+}
+
+TEST_F(V2RequestTest, ReadsRowsNestedAndFlat) {
+  for (const char* data : {"[[1,2.5],[-3,4e0]]", "[1,2.5,-3,4e0]"}) {
+    ASSERT_TRUE(parse(
+        input(std::string(R"("name":"input","shape":[2,2],"datatype":"FP32","data":)") + data)))
+        << rejection().message;
+    EXPECT_EQ(request_.rows, 2U);
+    EXPECT_EQ(request_.values, (Values{1, 2.5, -3, 4}));
+  }
+}
+
+TEST_F(V2RequestTest, ReadsKeysInAnyOrder) {
+  ASSERT_TRUE(parse(
+      R"({"outputs":[{"parameters":{"x":1},"name":"label"}],"inputs":[{"data":[1,2],"datatype":"FP64",)"
+      R"("parameters":{"content_type":"np"},"shape":[1,2],"name":"input","more":null}],"id":"a\u0062"})"))
+      << rejection().message;
+  EXPECT_EQ(request_.values, (Values{1, 2}));
+  EXPECT_EQ(request_.id, "ab");
+  ASSERT_EQ(request_.outputs().size(), 1U);
+  EXPECT_EQ(request_.outputs()[0].output, V2Output::kLabel);
+}
+
+TEST_F(V2RequestTest, ReadsATensorForEachFeature) {
+  ASSERT_TRUE(
+      parse(R"({"inputs":[{"name":"height","shape":[2,1],"datatype":"INT64","data":[[1],[2]]},)"
+            R"({"name":"width","shape":[2],"datatype":"UINT8","data":[3,4]}]})"))
+      << rejection().message;
+  EXPECT_EQ(request_.values, (Values{3, 1, 4, 2}));
+}
+
+TEST_F(V2RequestTest, NoOutputsMeansAll) {
+  for (const char* outputs : {"", R"(,"outputs":[])"}) {
+    ASSERT_TRUE(
+        parse(std::string(
+                  R"({"inputs":[{"name":"input","shape":[1,2],"datatype":"FP32","data":[1,2]}])") +
+              outputs + "}"));
+    ASSERT_EQ(request_.outputs().size(), 2U);
+    EXPECT_TRUE(request_.wants(V2Output::kProbabilities));
+    EXPECT_FALSE(request_.wants_binary());
+  }
+}
+
+TEST_F(V2RequestTest, BinaryOutputsByParameterAndByName) {
+  const std::string inputs =
+      R"("inputs":[{"name":"input","shape":[1,2],"datatype":"FP32","data":[1,2]}])";
+  ASSERT_TRUE(parse("{" + inputs + R"(,"parameters":{"binary_data_output":true}})"));
+  EXPECT_TRUE(request_.outputs()[0].binary && request_.outputs()[1].binary);
+  ASSERT_TRUE(parse(
+      "{" + inputs +
+      R"(,"outputs":[{"name":"probabilities"},{"name":"label","parameters":{"binary_data":false}}],)"
+      R"("parameters":{"binary_data_output":true}})"));
+  EXPECT_EQ(request_.outputs()[0].output, V2Output::kProbabilities);
+  EXPECT_TRUE(request_.outputs()[0].binary);
+  EXPECT_FALSE(request_.outputs()[1].binary);
+}
+
+TEST_F(V2RequestTest, ReadsBinaryTensorsInTheirOrder) {
+  ASSERT_TRUE(parse(
+      R"({"inputs":[{"name":"height","shape":[2],"datatype":"INT16","parameters":{"binary_data_size":4}},)"
+      R"({"name":"width","shape":[2,1],"datatype":"FP64","parameters":{"binary_data_size":16}}]})",
+      bytes_of<std::int16_t, std::int16_t>(-1, 2) + bytes_of(0.5, 1e3)))
+      << rejection().message;
+  EXPECT_EQ(request_.values, (Values{0.5, -1, 1000, 2}));
+}
+
+TEST_F(V2RequestTest, ReadsHalfPrecision) {
+  // One, the smallest there is, the largest and minus two.
+  ASSERT_TRUE(parse(input(R"("name":"input","shape":[2,2],"datatype":"FP16",)"
+                          R"("parameters":{"binary_data_size":8})"),
+                    bytes_of<std::uint16_t, std::uint16_t, std::uint16_t, std::uint16_t>(
+                        0x3c00, 0x0001, 0x7bff, 0xc000)));
+  EXPECT_EQ(request_.values, (Values{1, 5.9604645e-8F, 65504, -2}));
+}
+
+TEST_F(V2RequestTest, NamesThePlaceOfEveryFault) {
+  const auto data = [](const char* shape, const char* type, const char* text) {
+    return input(
+        fmt::format(R"("name":"input","shape":{},"datatype":"{}","data":{})", shape, type, text));
+  };
+  const std::tuple<std::string, const char*, const char*> cases[] = {
+      {"", "json_syntax", "the body is empty; expected JSON"},
+      {"[]", "json_type", "expected an object with a key \"inputs\""},
+      {"{}", "json_type", "expected a key \"inputs\""},
+      {R"({"id":7})", "json_type", "id: expected a string, got 7"},
+      {R"({"inputs":{}})", "json_type", "inputs: expected an array of tensors, got an object"},
+      {R"({"inputs":[7]})", "json_type", "inputs[0]: expected a tensor as an object, got 7"},
+      {R"({"inputs":[]})", "feature",
+       R"(inputs: expected "input", or one tensor for each of width, height)"},
+      {input(R"("name":"input")"), "json_type", "inputs[0]: expected a key \"shape\""},
+      {input(R"("name":"input","shape":[1,2],"datatype":"FP32")"), "json_type",
+       R"(inputs[0]: expected either a key "data" or the parameter "binary_data_size")"},
+      {input(R"("name":"x","shape":[1,2],"datatype":"FP32","data":[1,2])"), "feature",
+       R"(inputs[0].name: unknown input "x"; expected "input", or one tensor for each of width, height)"},
+      {input(R"("name":"input","name":"input")"), "json_type", "inputs[0].name is given twice"},
+      {data("[1,2]", "BYTES", "[1,2]"), "datatype",
+       R"(inputs[0].datatype: expected FP16, FP32, FP64, INT8 … INT64 or UINT8 … UINT64, got "BYTES")"},
+      {data("[1,3]", "FP32", "[1,2,3]"), "shape",
+       "inputs[0].shape: expected [rows, 2], got [1, 3]"},
+      {data("[2]", "FP32", "[1,2]"), "shape", "inputs[0].shape: expected [rows, 2], got [2]"},
+      {data("[-1,2]", "FP32", "[1,2]"), "json_type",
+       "inputs[0].shape[0]: expected a number of elements, got -1"},
+      {data("[1,2,1]", "FP32", "[1,2]"), "shape",
+       "inputs[0].shape: expected one or two dimensions, got more"},
+      {data("[0,2]", "FP32", "[]"), "rows", "inputs[0]: expected at least one row"},
+      {data("[100001,2]", "FP32", "[]"), "rows",
+       "inputs[0]: expected at most 100000 rows, got 100001"},
+      {data("[2,2]", "FP32", "[1,2,3]"), "shape",
+       "inputs[0].data: expected 4 numbers for the shape [2, 2], got 3"},
+      {data("[2,2]", "FP32", "[[1,2,3,4]]"), "shape",
+       "inputs[0].data: expected 4 numbers for the shape [2, 2], got 1 rows of 4"},
+      {data("[2,2]", "FP32", "[[1,2],[3]]"), "shape",
+       "inputs[0].data[1]: expected 2 numbers, as in the first row, got 1"},
+      {data("[2,2]", "FP32", "[[1,2],3,4]"), "json_type",
+       "inputs[0].data[1]: expected a row as an array, as the first one is, got 3"},
+      {data("[2,2]", "FP32", "[1,2,[3,4]]"), "json_type",
+       "inputs[0].data[2]: expected a number, got an array"},
+      {data("[1,2]", "FP32", "[[1,null]]"), "json_type",
+       "inputs[0].data[0][1]: expected a number, got null"},
+      {data("[1,2]", "FP32", "[1,1e39]"), "number_range",
+       "inputs[0].data[1]: expected a number within ±3.4e+38 (float32), got 1e+39"},
+      {data("[1,2]", "INT32", "[[1,1.5]]"), "number_range",
+       "inputs[0].data[0][1]: expected an integer of INT32, got 1.5"},
+      {data("[1,2]", "UINT8", "[1,256]"), "number_range",
+       "inputs[0].data[1]: expected an integer of UINT8, got 256"},
+      {R"({"inputs":[{"name":"width","shape":[1],"datatype":"FP32","data":[1]}]})", "feature",
+       R"(inputs: feature "height" is missing)"},
+      {R"({"inputs":[{"name":"width","shape":[1],"datatype":"FP32","data":[1]},)"
+       R"({"name":"width","shape":[1],"datatype":"FP32","data":[1]}]})",
+       "feature", R"(inputs[1]: feature "width" is given twice)"},
+      {R"({"inputs":[{"name":"width","shape":[1],"datatype":"FP32","data":[1]},)"
+       R"({"name":"height","shape":[2],"datatype":"FP32","data":[1,2]}]})",
+       "shape", "inputs[1].shape: expected 1 rows, as of the first input, got 2"},
+      {R"({"inputs":[{"name":"width","shape":[1],"datatype":"FP32","data":[1]},)"
+       R"({"name":"input","shape":[1,2],"datatype":"FP32","data":[1,2]}]})",
+       "feature", R"(inputs[1]: expected "input" alone, or one tensor for each feature)"},
+      {R"({"outputs":[{"name":"x"}]})", "output",
+       R"(outputs[0]: unknown output "x"; expected label or probabilities)"},
+      {R"({"outputs":[{"name":"label"},{"name":"label"}]})", "output",
+       R"(outputs[1]: output "label" is given twice)"},
+      {R"({"outputs":[{"name":"label","parameters":{"binary_data":1}}]})", "json_type",
+       "outputs[0].parameters.binary_data: expected true or false, got 1"},
+      {R"({"parameters":{"binary_data_output":"yes"}})", "json_type",
+       R"(parameters.binary_data_output: expected true or false, got string "yes")"},
+  };
+  for (const auto& [body, reason, message] : cases) {
+    EXPECT_FALSE(parse(body)) << body;
+    EXPECT_EQ(rejection().message, message) << body;
+    EXPECT_EQ(rejection().reason, reason) << body;
+    EXPECT_EQ(rejection().status, 400) << body;
+  }
+}
+
+TEST_F(V2RequestTest, RefusesWhatWouldChangeTheAnswer) {
+  EXPECT_FALSE(parse(R"({"outputs":[{"name":"label","parameters":{"classification":2}}]})"));
+  EXPECT_EQ(rejection().status, 501);
+  EXPECT_EQ(rejection().message, R"(outputs[0].parameters: "classification" is not supported)");
+  EXPECT_FALSE(parse("{}"));
+  EXPECT_EQ(rejection().status, 400) << "the status of the refusal before";
+}
+
+TEST_F(V2RequestTest, RefusesBinaryTensorsOfAnotherSize) {
+  const auto tensor = [](std::size_t bytes) {
+    return input(fmt::format(R"("name":"input","shape":[1,2],"datatype":"FP32",)"
+                             R"("parameters":{{"binary_data_size":{}}})",
+                             bytes));
+  };
+  const auto two = bytes_of(1.0F, 2.0F);
+  EXPECT_TRUE(parse(tensor(8), two));
+  EXPECT_FALSE(parse(tensor(7), two));
+  EXPECT_EQ(rejection().message,
+            "inputs[0].parameters.binary_data_size: expected 8 bytes for FP32 [1, 2], got 7");
+  EXPECT_FALSE(parse(tensor(8), two.substr(1)));
+  EXPECT_EQ(rejection().message, "inputs[0]: expected 8 bytes behind the JSON, got 7");
+  EXPECT_FALSE(parse(tensor(8), two + "x"));
+  EXPECT_EQ(rejection().message, "1 bytes behind the last tensor, expected none");
+  EXPECT_FALSE(parse("{}", {}, 3));
+  EXPECT_EQ(rejection().message, "Inference-Header-Content-Length: 3, but the body has 2 bytes");
+}
+
+TEST_F(V2RequestTest, RefusesBinaryNumbersThatAreNotFinite) {
+  const auto tensor = input(
+      R"("name":"input","shape":[1,2],"datatype":"FP64","parameters":{"binary_data_size":16})");
+  for (const double number : {std::numeric_limits<double>::quiet_NaN(), 1e39}) {
+    EXPECT_FALSE(parse(tensor, bytes_of(1.0, number)));
+    EXPECT_EQ(rejection().reason, "number_range");
+    EXPECT_TRUE(rejection().message.starts_with("inputs[0].data[0][1]: expected a finite number"))
+        << rejection().message;
+  }
+}
+
+TEST(V2RequestParser, MakesNoRoomForWhatTheBodyCannotHold) {
+  model::Signature wide;
+  for (int f = 0; f < 10'000; ++f) wide.feature_names.push_back(fmt::format("f{}", f));
+  V2RequestParser parser(wide);
+  V2Request request;
+  std::string body = R"({"inputs":[{"name":"f0","shape":[100000],"datatype":"INT8","data":[]}]})";
+  const std::size_t size = body.size();
+  body.append(http::kBodyPadding, ' ');
+  EXPECT_FALSE(parser.parse({body.data(), size}, {}, request));
+  EXPECT_EQ(parser.rejection().reason, "shape");
+  EXPECT_EQ(request.values.capacity(), 0U);
+}
+
+}  // namespace
+}  // namespace iris::serve
