@@ -24,11 +24,20 @@ Result<void> same_names(std::string_view what, const std::vector<std::string>& s
                      found - candidate.begin() + 1, *found, *expected);
 }
 
+std::vector<std::string> tensor_names(const model::Signature& signature) {
+  return {signature.input_name, signature.label_name, signature.probabilities_name};
+}
+
 }  // namespace
 
 Result<void> same_signature(const model::Signature& served, const model::Signature& candidate) {
-  auto features = same_names("feature", served.feature_names, candidate.feature_names);
-  return features ? same_names("class", served.class_labels, candidate.class_labels) : features;
+  if (auto same = same_names("feature", served.feature_names, candidate.feature_names); !same) {
+    return same;
+  }
+  if (auto same = same_names("class", served.class_labels, candidate.class_labels); !same) {
+    return same;
+  }
+  return same_names("tensor", tensor_names(served), tensor_names(candidate));
 }
 
 Reloader::Reloader(std::string path, ModelStore& models, ReloadCounters& counters,
