@@ -29,8 +29,9 @@ class Measurement:
     machine_busy_s: float  # spent by everything on the machine during the load
     idle_bytes: int  # resident after the start and one answer
     loaded_bytes: int  # resident after the load
-    start_ms: float
-    connection: ConnectionCost | None = None  # None: not asked for
+    # None: not asked for.
+    start_ms: float | None = None
+    connection: ConnectionCost | None = None
 
     @property
     def cpu_us(self) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.summary import Spread
 
 if TYPE_CHECKING:
-    from goals import Judgement
+    from harness.goals import Judgement
 
 Column = tuple[str, str, float, int]
 
@@ -44,7 +44,7 @@ def figures(
         "| --- |" + " ---: |" * len(columns),
     ]
     for server, own in measured.items():
-        cells = [_cell(own[name], factor, decimals) for _, name, factor, decimals in columns]
+        cells = [cell(own[name], factor, decimals) for _, name, factor, decimals in columns]
         lines.append(f"| {server} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -67,9 +67,9 @@ def terms(facts: Mapping[str, object]) -> str:
     """A sentence on how, from what and on what machine the figures were taken."""
     return (
         "Median (least–greatest) of {repeats} repeats of {duration_s} s after {warm_up_s} s of "
-        "warm-up, {connections} connections, order drawn with seed {seed}; {idle_connections:,} idle "
-        "connections. {date}, commit {commit}: {cpu}, {cores} cores, Linux {kernel}, {os}, "
-        "{compiler}; somaxconn {somaxconn}, ports {port_range}. {versions}."
+        "warm-up, {connections} connections, order drawn with seed {seed}. {date}, commit {commit}: "
+        "{cpu}, {cores} cores, Linux {kernel}, {os}, {compiler}; somaxconn {somaxconn}, ports "
+        "{port_range}."
     ).format(**facts)
 
 
@@ -83,7 +83,8 @@ def write_section(page: Path, name: str, text: str) -> None:
     page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
-def _cell(spread: Spread | None, factor: float, decimals: int) -> str:
+def cell(spread: Spread | None, factor: float, decimals: int) -> str:
+    """Median (least–greatest); "–" for what is not supported."""
     if spread is None:
         return "–"
     median, least, greatest = (

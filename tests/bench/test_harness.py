@@ -10,14 +10,15 @@ import socket
 import struct
 import sys
 import time
+import xml.etree.ElementTree
 
 import pytest
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "bench"))
 
-import goals  # noqa: E402
-from harness import connections, request, server, summary, table  # noqa: E402
+import curves  # noqa: E402
+from harness import connections, goals, request, server, summary, svg, table  # noqa: E402
 from harness.connections import ConnectionCost  # noqa: E402
 from harness.request import Request  # noqa: E402
 from harness.server import Command, CpuTime, Server  # noqa: E402
@@ -249,9 +250,48 @@ def test_section_is_replaced_and_nothing_else(tmp_path):
         table.write_section(page, "y", "new")
 
 
-def test_page_has_the_section():
+@pytest.mark.parametrize("name", ["serve", "curves"])
+def test_page_has_the_section(name):
     page = (REPO / "docs" / "performance.md").read_text(encoding="utf-8")
-    assert page.index("<!-- bench:serve begin -->") < page.index("<!-- bench:serve end -->")
+    assert page.index(f"<!-- bench:{name} begin -->") < page.index(f"<!-- bench:{name} end -->")
+
+
+def curve(*cpu_s):
+    """Measurements of iris by rows, 1, 10, 100 …; 100,000 requests each."""
+    return {
+        curves.Point("/predict", rows, 1): [measurement("iris", r, 100_000, cpu_s=s) for r in (1, 2)]
+        for rows, s in zip(curves.ROWS, cpu_s)
+    }
+
+
+def test_a_cliff_is_found():
+    smooth = curves.by_rows(curve(0.6, 0.7, 2.0, 20.0))
+    assert [spread.median for _, spread in smooth["/predict"]] == pytest.approx([6, 7, 20, 200])
+    assert curves.cliffs(smooth) == []
+    (said,) = curves.cliffs(curves.by_rows(curve(0.6, 0.7, 2.0, 26.0)))
+    assert said.startswith("/predict: a row costs 1.30 times as much in a request of 1,000 as in one")
+
+
+def test_curves_are_drawn():
+    points = curve(0.6, 0.7, 2.0, 20.0, 200.0)
+    points |= {
+        curves.Point("/predict", 3, threads): [measurement("iris", 1, 50_000 * threads)]
+        for threads in (1, 2)
+    }
+    root = xml.etree.ElementTree.fromstring(curves.draw(points))
+    assert len(root.findall(".//{*}circle")) == 5 + 5 + 2
+    heights = [float(c.get("cy")) for c in root.findall(".//{*}circle")]
+    assert heights[:5] == sorted(heights[:5], reverse=True)  # µs a request grow, y points down
+    assert heights[5:10] == sorted(heights[5:10])  # ns a row fall
+    assert "| /predict | 10,000 | 1 | 2,000.00 (2,000.00–2,000.00) | 200.0" in curves.tables(points)
+
+
+def test_axes_have_round_ticks():
+    assert svg.decades(3, 740) == [1, 10, 100, 1_000]
+    assert svg.decades(1, 1) == [1, 10]
+    assert svg.steps(97) == [0, 20, 40, 60, 80, 100]
+    assert svg.steps(0.3) == pytest.approx([0, 0.1, 0.2, 0.3])
+    assert [svg.label(v) for v in (0.1, 1.0, 10_000.0)] == ["0.1", "1", "10,000"]
 
 
 def test_server_is_accounted_with_its_children_and_ended():

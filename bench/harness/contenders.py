@@ -6,20 +6,21 @@ about its use to anybody.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import importlib.metadata
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from harness import request
 from harness.request import Request
 from harness.server import Command, Server
+from harness.session import ROOT
 
-BENCH = Path(__file__).resolve().parent
+BENCH = ROOT / "bench"
 LABELS = ["setosa", "versicolor", "virginica"]  # of the manifest's three rows
 # The names that iris and MLServer use for the same model.
 IRIS_MODEL, MLSERVER_NAMES = "iris", request.V2Names("iris", "input", "predict")
@@ -59,6 +60,41 @@ class Programs:
 
     def of(self, peer: str, program: str) -> Path:
         return self.environments.absolute() / peer / "bin" / program
+
+    def files(self) -> list[Path]:
+        """What iris and its limit need."""
+        return [self.iris, self.limit, self.model, self.data, self.manifest]
+
+    def peers(self) -> list[Path]:
+        """What stands when the peers are installed."""
+        needed = {"fastapi": "uvicorn", "bentoml": "bentoml", "mlserver": "mlserver"}
+        return [self.of(peer, program) for peer, program in needed.items()]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where the programs and files are."""
+    parser.add_argument("--iris", type=Path, default=ROOT / "build/release/iris", help="the program")
+    parser.add_argument(
+        "--helpers", type=Path, default=ROOT / "build/bench/bench", help="folder of limit and start"
+    )
+    parser.add_argument("--environments", type=Path, default=ROOT / ".venv-bench", help="of the peers")
+    parser.add_argument("--model", type=Path, default=ROOT / "models/model.onnx")
+    parser.add_argument("--data", type=Path, default=ROOT / "data/data.csv")
+    parser.add_argument(
+        "--manifest", type=Path, default=ROOT / "k8s/wrk-configmap.yaml", help="holds the rows"
+    )
+
+
+def programs(arguments: argparse.Namespace) -> Programs:
+    """What add_arguments() has read."""
+    return Programs(
+        iris=arguments.iris,
+        limit=arguments.helpers / "limit",
+        model=arguments.model,
+        data=arguments.data,
+        environments=arguments.environments,
+        manifest=arguments.manifest,
+    )
 
 
 def contenders(programs: Programs, folder: Path, core: int) -> list[Contender]:
@@ -180,18 +216,11 @@ TELLING += ["scikit-learn"]
 
 def versions(programs: Programs) -> list[str]:
     """Name and version of the libraries that make the peers, from what is installed."""
-    here = Path(sys.executable).parents[1]
-    folders = [here, *(programs.of(peer, "").parents[0] for peer in ("fastapi", "mlserver", "bentoml"))]
+    folders = {Path(sys.executable).parents[1], *(peer.parents[1] for peer in programs.peers())}
     found = {}
-    for folder in reversed(folders):
+    for folder in folders:
         paths = [str(path) for path in folder.glob("lib/python*/site-packages")]
         for name in TELLING:
             for distribution in importlib.metadata.distributions(name=name, path=paths):
                 found[name] = distribution.version
     return [f"{name} {found[name]}" for name in TELLING if name in found]
-
-
-def missing_environments(programs: Programs) -> Sequence[str]:
-    """Peers without an environment."""
-    needed = {"fastapi": "uvicorn", "bentoml": "bentoml", "mlserver": "mlserver"}
-    return [peer for peer, program in needed.items() if not programs.of(peer, program).is_file()]

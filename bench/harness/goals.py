@@ -6,7 +6,8 @@ import dataclasses
 import statistics
 from collections.abc import Callable, Sequence
 
-from contenders import (
+from harness import summary
+from harness.contenders import (
     BENTOML,
     FASTAPI,
     IRIS,
@@ -17,7 +18,6 @@ from contenders import (
     MLSERVER,
     REFERENCE,
 )
-from harness import summary
 from harness.summary import Measurement, Spread
 
 # Processor time a request, in that of the limit that sends the same answer.
