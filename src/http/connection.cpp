@@ -1,10 +1,8 @@
 #include "http/connection.hpp"
 
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 namespace iris::http {
@@ -25,70 +23,82 @@ constexpr std::size_t kLingerBytes = std::size_t{16} << 20;
 constexpr auto kDrainGrace = 200ms;
 constexpr auto kAgeGrace = 1s;
 
+// A client that is amidst the handshake when the server drains has so long to end it.
+constexpr auto kDrainHandshakeTime = 1s;
+
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-
-bool try_again(int code) {
-  return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
-}
-
-// How many bytes the socket took, which may be none; -1 when the connection is broken.
-ssize_t send_some(const Fd& socket, const char* data, std::size_t size) {
-  const ssize_t sent = send(socket.get(), data, size, MSG_NOSIGNAL);
-  return sent < 0 && try_again(errno) ? 0 : sent;
-}
 
 }  // namespace
 
-Connection::Connection(Server& server, Fd socket, SteadyTime now, bool surplus)
+Connection::Connection(Server& server, Channel channel, SteadyTime now, bool surplus)
     : server_(server),
-      socket_(std::move(socket)),
+      channel_(std::move(channel)),
       parser_(server.options_.limits),
       surplus_(surplus),
       active_at_(now),
       age_deadline_(server.age_deadline(now)) {}
 
 Connection::~Connection() {
-  server_.loop_.forget(socket_.get(), *this);
+  server_.loop_.forget(channel_.fd(), *this);
   set_busy(false);
   server_.held_bytes_ -= held_bytes_;
   server_.buffers_.give(std::move(input_));
 }
 
 bool Connection::start() {
-  return server_.loop_.watch(socket_.get(), EventLoop::Interest::kRead, *this);
+  return server_.loop_.watch(channel_.fd(), channel_.interest(EventLoop::Interest::kRead), *this);
+}
+
+void Connection::await(EventLoop::Interest interest) {
+  server_.loop_.change(channel_.fd(), channel_.interest(interest), *this);
 }
 
 void Connection::on_ready(const EventLoop::Readiness& readiness) {
   if (state_ == State::kWriting) return write_rest();
-  if (deferred_) {
-    deferred_end_ |= readiness.ended;
+  if (put_off_) {
+    put_off_end_ |= readiness.ended;
+  } else if (state_ == State::kReading && channel_.in_handshake()) {
+    put_off(server_.handshakes_, readiness.ended);
   } else if (state_ == State::kReading && server_.is_overdue(readiness)) {
-    deferred_ = true;
-    deferred_end_ = readiness.ended;
-    server_.defer(*this);
+    put_off(server_.refusals_, readiness.ended);
   } else {
     read(readiness.ended);
   }
 }
 
+void Connection::put_off(Backlog& backlog, bool ended) {
+  put_off_ = true;
+  put_off_end_ = ended;
+  server_.put_off(*this, backlog);
+}
+
+void Connection::read_put_off() {
+  put_off_ = false;
+  read(put_off_end_);
+}
+
 void Connection::read_overdue() {
-  deferred_ = false;
   overdue_ = true;
-  read(deferred_end_);
+  read_put_off();
 }
 
 void Connection::read(bool ended) {
   make_room();
-  const ssize_t count = recv(socket_.get(), input_.room(), input_.room_bytes(), 0);
-  if (count < 0 && try_again(errno)) return settle_input();
+  const bool in_handshake = channel_.in_handshake();
+  const ssize_t count = channel_.receive(input_.room(), input_.room_bytes());
+  if (in_handshake) {
+    if (count == Channel::kBroken) return fail(CloseReason::kHandshake);
+    if (!channel_.in_handshake()) active_at_ = server_.now();
+  }
+  if (count == Channel::kAgain) return settle_input();
   if (count <= 0) {
     const bool in_midst = state_ == State::kReading && in_request_;
-    if (in_midst && count == 0) return end_of_input();
+    if (in_midst && count == Channel::kEnd) return end_of_input();
     return in_midst ? fail() : server_.remove(*this);
   }
   // There is more behind these bytes, be it the end: after the turn of the others.
   const bool more = ended || static_cast<std::size_t>(count) == input_.room_bytes();
-  if (more) server_.loop_.change(socket_.get(), EventLoop::Interest::kRead, *this);
+  if (more || channel_.holds_more()) await(EventLoop::Interest::kRead);
   if (state_ == State::kLingering) {
     settle_input();
     lingered_bytes_ += static_cast<std::size_t>(count);
@@ -127,8 +137,8 @@ void Connection::count_held_bytes() {
   held_bytes_ = held;
 }
 
-void Connection::fail() {
-  close_reason_ = CloseReason::kError;
+void Connection::fail(CloseReason reason) {
+  close_reason_ = reason;
   server_.remove(*this);
 }
 
@@ -223,9 +233,9 @@ void Connection::close_when_answered(CloseReason reason) {
 void Connection::flush() {
   const auto& out = server_.out_;
   if (out.size() == 0) return proceed();
-  const ssize_t sent = send_some(socket_, out.data(), out.size());
-  if (sent < 0) return fail();
-  const auto taken = static_cast<std::size_t>(sent);
+  const ssize_t sent = channel_.send(out.data(), out.size());
+  if (sent == Channel::kBroken) return fail();
+  const auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
   if (taken == out.size()) return proceed();
   // A client that does not take its answers must not fill the memory with them.
   if (server_.held_bytes_ > server_.options_.max_held_bytes) return fail();
@@ -240,14 +250,14 @@ void Connection::await_writing() {
   deadline_ = server_.now() + server_.options_.write_timeout;
   if (state_ == State::kWriting) return;
   state_ = State::kWriting;
-  server_.loop_.change(socket_.get(), EventLoop::Interest::kWrite, *this);
+  await(EventLoop::Interest::kWrite);
 }
 
 void Connection::write_rest() {
   if (rest_sent_ < rest_.size()) {
-    const ssize_t sent = send_some(socket_, rest_.data() + rest_sent_, rest_.size() - rest_sent_);
-    if (sent < 0) return fail();
-    rest_sent_ += static_cast<std::size_t>(sent);
+    const ssize_t sent = channel_.send(rest_.data() + rest_sent_, rest_.size() - rest_sent_);
+    if (sent == Channel::kBroken) return fail();
+    if (sent > 0) rest_sent_ += static_cast<std::size_t>(sent);
     if (rest_sent_ < rest_.size()) {
       if (sent > 0) await_writing();  // a client that takes something has its time anew
       return;
@@ -256,7 +266,7 @@ void Connection::write_rest() {
     rest_sent_ = 0;
   }
   state_ = State::kReading;
-  server_.loop_.change(socket_.get(), EventLoop::Interest::kRead, *this);
+  await(EventLoop::Interest::kRead);
   if (in_request_) deadline_ = server_.now() + server_.options_.read_timeout;
   if (unwritten_ > 0 || closing_) return proceed();
   read_at_ = server_.now();
@@ -292,19 +302,21 @@ void Connection::linger() {
   deadline_ = server_.now() + kLingerTime;
   input_.consume(input_.unused().size());
   settle_input();
-  shutdown(socket_.get(), SHUT_WR);
+  channel_.end_sending();
 }
 
 void Connection::check(SteadyTime now) {
   switch (state_) {
     case State::kReading:
-      if (deferred_) return;  // it is the server that is late
-      if (in_request_) {
+      if (put_off_) return;  // it is the server that is late
+      if (channel_.in_handshake()) {
+        check_handshake(now);
+      } else if (in_request_) {
         if (now < deadline_) return;
         server_.out_.clear();
         refuse({408, "read_timeout", "the request did not end in time"});
         // Whether it arrives is not waited for: the client was too slow already.
-        send_some(socket_, server_.out_.data(), server_.out_.size());
+        channel_.send(server_.out_.data(), server_.out_.size());
         unwritten_ = 0;
         linger();
       } else if (input_.empty()) {
@@ -318,6 +330,12 @@ void Connection::check(SteadyTime now) {
       if (now >= deadline_) server_.remove(*this);
       return;
   }
+}
+
+void Connection::check_handshake(SteadyTime now) {
+  auto patience = server_.options_.read_timeout;
+  if (server_.draining_) patience = std::min<Nanoseconds>(patience, kDrainHandshakeTime);
+  if (now - active_at_ >= patience) fail(CloseReason::kHandshake);
 }
 
 void Connection::check_idle(SteadyTime now) {
@@ -335,7 +353,7 @@ void Connection::close_idle(CloseReason reason) {
 
 bool Connection::bytes_are_waiting() const {
   int count = 0;
-  return ioctl(socket_.get(), FIONREAD, &count) == 0 && count > 0;
+  return ioctl(channel_.fd(), FIONREAD, &count) == 0 && count > 0;
 }
 
 bool Connection::cut() {

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string>
 
-#include "base/fd.hpp"
+#include "http/channel.hpp"
 #include "http/event_loop.hpp"
 #include "http/read_buffer.hpp"
 #include "http/request_parser.hpp"
@@ -19,7 +19,7 @@ namespace iris::http {
 class Connection final : public EventLoop::Watcher {
  public:
   // One that is `surplus` is told so when it asks, and closed.
-  Connection(Server& server, Fd socket, SteadyTime now, bool surplus);
+  Connection(Server& server, Channel channel, SteadyTime now, bool surplus);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -31,9 +31,10 @@ class Connection final : public EventLoop::Watcher {
   // Enforces the deadlines. May remove the connection, as on_ready() may.
   void check(SteadyTime now);
 
-  // Does what on_ready() put off, and has what comes of it refused.
+  // Does what on_ready() put off; read_overdue() has what comes of it refused.
+  void read_put_off();
   void read_overdue();
-  bool deferred() const { return deferred_; }
+  bool is_put_off() const { return put_off_; }
 
   // It is about to be removed by force; true when a request loses its answer.
   bool cut();
@@ -49,6 +50,7 @@ class Connection final : public EventLoop::Watcher {
     kLingering,  // has said its last; reads until the client has, too
   };
 
+  void await(EventLoop::Interest interest);
   void read(bool ended);
   void make_room();
   void settle_input();
@@ -63,17 +65,19 @@ class Connection final : public EventLoop::Watcher {
   void proceed();
   void await_writing();
   void linger();
-  void fail();
+  void put_off(Backlog& backlog, bool ended);
+  void fail(CloseReason reason = CloseReason::kError);
 
   void close_when_answered(CloseReason reason);
   void close_idle(CloseReason reason);
   bool bytes_are_waiting() const;
+  void check_handshake(SteadyTime now);
   void check_idle(SteadyTime now);
   void set_busy(bool busy);
   void count_held_bytes();
 
   Server& server_;
-  Fd socket_;
+  Channel channel_;
   RequestParser parser_;
   ReadBuffer input_;
   std::string rest_;  // answers the socket would not take at once
@@ -85,9 +89,9 @@ class Connection final : public EventLoop::Watcher {
   bool closing_ = false;     // the answer that was written last is the last
   bool in_request_ = false;  // the first byte of a request was read, its last was not
   bool continue_sent_ = false;
-  bool busy_ = false;      // counted in Counters::in_flight
-  bool deferred_ = false;  // ready to be read, and waits for the server to have time to refuse it
-  bool deferred_end_ = false;
+  bool busy_ = false;     // counted in Counters::in_flight
+  bool put_off_ = false;  // ready to be read, and waits for the server to have time for it
+  bool put_off_end_ = false;
   bool overdue_ = false;  // the request at work waited too long
   std::uint64_t requests_ = 0;
   std::uint64_t unwritten_ = 0;  // answers since the last write

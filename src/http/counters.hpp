@@ -28,10 +28,10 @@ class Counter {
 };
 
 // Why a connection ended.
-enum class CloseReason { kClient, kAge, kRequests, kIdle, kDrain, kError };
-inline constexpr std::size_t kCloseReasons = 6;
+enum class CloseReason { kClient, kAge, kRequests, kIdle, kDrain, kHandshake, kError };
+inline constexpr std::size_t kCloseReasons = 7;
 inline constexpr std::array<std::string_view, kCloseReasons> kCloseReasonNames = {
-    "client", "age", "requests", "idle", "drain", "error"};
+    "client", "age", "requests", "idle", "drain", "handshake", "error"};
 
 // Durations in buckets of 1, 2, 4 … µs.
 class DurationHistogram {

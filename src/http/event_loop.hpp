@@ -28,7 +28,11 @@ namespace iris::http {
 
 class EventLoop {
  public:
-  enum class Interest : std::uint32_t { kRead = EPOLLIN, kWrite = EPOLLOUT };
+  enum class Interest : std::uint32_t {
+    kRead = EPOLLIN,
+    kWrite = EPOLLOUT,
+    kReadAndWrite = EPOLLIN | EPOLLOUT,
+  };
 
   struct Readiness {
     // The other side will send no more, so that there is an end to be read behind the bytes, and

@@ -2,7 +2,6 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <utility>
@@ -24,12 +23,6 @@ constexpr int kAcceptBatch = 64;
 // Connections above the limit that are held to be told so; above these, clients wait in the queue.
 constexpr std::size_t kRefusedAtATime = 64;
 
-// The part of the time that refusals get while others wait for answers, how much of it can be saved
-// up, and how long they are worked at a time when nobody waits.
-constexpr double kRefusalShare = 0.05;
-constexpr Nanoseconds kRefusalsSaved = 1ms;
-constexpr Nanoseconds kRefusalsAtATime = 500us;
-
 }  // namespace
 
 Server::Server(EventLoop& loop, const ServerOptions& options, Handler& handler, Counters& counters,
@@ -47,8 +40,9 @@ Server::~Server() {
   close_listener();
 }
 
-void Server::listen(Fd socket) {
+void Server::listen(Fd socket, const TlsIdentities* identities) {
   listener_ = std::move(socket);
+  if (identities != nullptr) identity_.emplace(*identities);
   resume_accepting();
 }
 
@@ -99,7 +93,9 @@ bool Server::accept_one() {
 
 void Server::add(Fd socket) {
   const bool surplus = connections_.size() >= options_.max_connections;
-  auto connection = std::make_unique<Connection>(*this, std::move(socket), now(), surplus);
+  auto channel = open_channel(std::move(socket));
+  if (!channel) return;
+  auto connection = std::make_unique<Connection>(*this, std::move(*channel), now(), surplus);
   if (!connection->start()) return;
   connection->index = connections_.size();
   connections_.push_back(std::move(connection));
@@ -108,12 +104,20 @@ void Server::add(Fd socket) {
   arm_tick();
 }
 
+// None when there is no memory for a session.
+std::optional<Channel> Server::open_channel(Fd socket) {
+  if (!identity_) return Channel(std::move(socket), nullptr);
+  auto session = identity_->get().accept(socket);
+  if (!session) return std::nullopt;
+  return Channel(std::move(socket), std::move(session));
+}
+
 void Server::remove(Connection& connection) {
   counters_.closed[static_cast<std::size_t>(connection.close_reason())].add();
   counters_.connections.subtract();
-  if (connection.deferred()) {
-    std::replace(deferred_.begin(), deferred_.end(), &connection,
-                 static_cast<Connection*>(nullptr));
+  if (connection.is_put_off()) {
+    refusals_.forget(connection);
+    handshakes_.forget(connection);
   }
   const std::size_t index = connection.index;
   std::swap(connections_[index], connections_.back());
@@ -128,26 +132,16 @@ bool Server::is_overdue(const EventLoop::Readiness& readiness) const {
          (options_.max_waiting > 0 && loop_.waiting() > options_.max_waiting);
 }
 
-void Server::defer(Connection& connection) {
-  if (deferred_.empty()) refusal_time_at_ = loop_.now();
-  deferred_.push_back(&connection);
+void Server::put_off(Connection& connection, Backlog& backlog) {
+  backlog.add(connection);
   loop_.request_background(*this);
 }
 
 bool Server::work(bool idle) {
-  const SteadyTime start = loop_.read_clock();
-  const auto earned = (start - refusal_time_at_) * kRefusalShare;
-  refusal_time_ =
-      std::min(kRefusalsSaved, refusal_time_ + std::chrono::duration_cast<Nanoseconds>(earned));
-  refusal_time_at_ = start;
-  const auto budget = idle ? kRefusalsAtATime : refusal_time_;
-  while (!deferred_.empty() && loop_.now() - start < budget) {
-    Connection* connection = deferred_.front();
-    deferred_.pop_front();
-    if (connection != nullptr) connection->read_overdue();
-  }
-  refusal_time_ = std::max(0ns, refusal_time_ - (loop_.now() - start));
-  return !deferred_.empty();
+  refusals_.work(idle, [](Connection& connection) { connection.read_overdue(); });
+  handshakes_.work(idle && refusals_.empty(),
+                   [](Connection& connection) { connection.read_put_off(); });
+  return !refusals_.empty() || !handshakes_.empty();
 }
 
 void Server::arm_tick() {

@@ -10,9 +10,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -20,11 +20,15 @@
 #include "base/clock.hpp"
 #include "base/fd.hpp"
 #include "base/limits.hpp"
+#include "base/replaceable.hpp"
+#include "http/backlog.hpp"
+#include "http/channel.hpp"
 #include "http/counters.hpp"
 #include "http/event_loop.hpp"
 #include "http/handler.hpp"
 #include "http/read_buffer.hpp"
 #include "http/request_parser.hpp"
+#include "http/tls.hpp"
 
 namespace iris::http {
 
@@ -47,6 +51,9 @@ struct ServerOptions {
   Nanoseconds max_queueing_time{0};
 };
 
+// The certificate that new connections are greeted with; a server without one speaks in clear.
+using TlsIdentities = Replaceable<TlsIdentity>;
+
 class Server final : EventLoop::Watcher, EventLoop::Background {
  public:
   // Throws std::system_error when the process is out of descriptors.
@@ -56,7 +63,8 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  void listen(Fd socket);
+  // With `identities`, what is accepted is spoken to within TLS.
+  void listen(Fd socket, const TlsIdentities* identities = nullptr);
 
   // Answers on, with "Connection: close"; closes idle connections; accepts what is still queued.
   // Calls `done` once when nothing is left, and no longer listens then.
@@ -77,13 +85,14 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   void accept_queued();
   bool accept_one();
   void add(Fd socket);
+  std::optional<Channel> open_channel(Fd socket);
   void remove(Connection& connection);
   void arm_tick();
   void tick();
   void finish_drain_if_done();
   SteadyTime age_deadline(SteadyTime now);
   bool is_overdue(const EventLoop::Readiness& readiness) const;
-  void defer(Connection& connection);
+  void put_off(Connection& connection, Backlog& backlog);
   bool work(bool idle) override;
 
   // The time now, and the Date field that goes with it.
@@ -97,6 +106,7 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   const Clock& clock_;
   std::minstd_rand random_;
   Fd listener_;
+  std::optional<TlsIdentities::View> identity_;
   Timer timer_;
   bool ticking_ = false;
   bool accept_paused_ = false;  // out of descriptors; the tick tries again
@@ -104,11 +114,10 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   bool draining_ = false;
   std::function<void()> drained_;
   std::vector<std::unique_ptr<Connection>> connections_;
-  // Connections with an overdue request, unread; null where one has gone. Refusing costs nearly as
-  // much as answering, so that it gets a small part of the time.
-  std::deque<Connection*> deferred_;
-  Nanoseconds refusal_time_{0};  // that may be spent
-  SteadyTime refusal_time_at_{};
+  // Refusing an overdue request costs nearly as much as answering it, and a handshake fifty times
+  // as much: neither may take the time of those who wait for answers.
+  Backlog refusals_{loop_, 0.05};
+  Backlog handshakes_{loop_, 0.5};
   ReadBufferPool buffers_;
   std::size_t held_bytes_ = 0;  // over all connections, see max_held_bytes
   Buffer out_;                  // the answers that the connection at work is writing
