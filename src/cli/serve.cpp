@@ -81,6 +81,12 @@ void define_flags(CLI::App& app, ServeFlags& flags) {
   app.add_option("--write-timeout", flags.write_timeout, "Without the client taking a byte")
       ->capture_default_str();
   app.add_option("--idle-timeout", flags.idle_timeout, "Without a request")->capture_default_str();
+  app.add_option("--access-log", service.access_log,
+                 "File that gets a line of JSON for each request; - for standard output");
+  app.add_option("--access-log-share", service.access_log_share,
+                 "Of the requests, so many get a line: 0.01 for one in a hundred")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
   app.add_option("--drain-timeout", flags.drain_timeout, "From SIGTERM to the end at the latest")
       ->capture_default_str();
 }

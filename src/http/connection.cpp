@@ -55,6 +55,7 @@ void Connection::await(EventLoop::Interest interest) {
 
 void Connection::on_ready(const EventLoop::Readiness& readiness) {
   if (state_ == State::kWriting) return write_rest();
+  if (!in_request_ && !put_off_) ready_at_ = readiness.since;
   if (put_off_) {
     put_off_end_ |= readiness.ended;
   } else if (state_ == State::kReading && channel_.in_handshake()) {
@@ -83,6 +84,7 @@ void Connection::read_overdue() {
 }
 
 void Connection::read(bool ended) {
+  turn_at_ = server_.loop_.now();
   make_room();
   const bool in_handshake = channel_.in_handshake();
   const ssize_t count = channel_.receive(input_.room(), input_.room_bytes());
@@ -106,8 +108,7 @@ void Connection::read(bool ended) {
     return;
   }
   input_.received(static_cast<std::size_t>(count));
-  read_at_ = server_.now();
-  process(read_at_);
+  process();
 }
 
 void Connection::make_room() {
@@ -144,17 +145,16 @@ void Connection::fail(CloseReason reason) {
 
 // The client will send no more, but may still read (half-closed).
 void Connection::end_of_input() {
-  read_at_ = server_.now();
   server_.out_.clear();
   refuse({400, "framing", "the connection ended within the request"});
   flush();
 }
 
 // Answers as many requests as were read, then writes.
-void Connection::process(SteadyTime now) {
+void Connection::process() {
   server_.out_.clear();
-  while (!input_.empty() && !closing_ && server_.out_.size() < kBatchBytes) {
-    if (!process_one(now)) break;
+  for (SteadyTime now = turn_at_; !input_.empty() && !closing_; now = server_.loop_.read_clock()) {
+    if (!process_one(now) || input_.empty() || server_.out_.size() >= kBatchBytes) break;
   }
   flush();
 }
@@ -191,6 +191,8 @@ bool Connection::process_one(SteadyTime now) {
 
 void Connection::answer(SteadyTime now) {
   Request request = parser_.request(input_.unused());
+  request.ready_at = ready_at_;
+  request.turn_at = now;
   request.overdue = overdue_;
   server_.counters_.requests.add();
   ++requests_;
@@ -207,7 +209,8 @@ void Connection::answer(SteadyTime now) {
                                    .json_head = server_.json_head_,
                                    .head_only = request.method == Method::kHead,
                                    .close = closing_,
-                                   .keep_alive_1_0 = parser_.http_1_0()});
+                                   .keep_alive_1_0 = parser_.http_1_0(),
+                                   .request_id = request.request_id});
   server_.handler_.handle(request, response);
   response.finish();
   ++unwritten_;
@@ -234,6 +237,7 @@ void Connection::flush() {
   const auto& out = server_.out_;
   if (out.size() == 0) return proceed();
   const ssize_t sent = channel_.send(out.data(), out.size());
+  server_.handler_.written(server_.now());
   if (sent == Channel::kBroken) return fail();
   const auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
   if (taken == out.size()) return proceed();
@@ -267,17 +271,18 @@ void Connection::write_rest() {
   }
   state_ = State::kReading;
   await(EventLoop::Interest::kRead);
-  if (in_request_) deadline_ = server_.now() + server_.options_.read_timeout;
+  const SteadyTime now = server_.now();
+  if (in_request_) deadline_ = now + server_.options_.read_timeout;
   if (unwritten_ > 0 || closing_) return proceed();
-  read_at_ = server_.now();
-  process(read_at_);
+  turn_at_ = now;
+  process();
 }
 
 // Everything is written: on to the next request.
 void Connection::proceed() {
   if (unwritten_ > 0) {
-    const SteadyTime now = server_.now();
-    server_.counters_.duration.record(now - read_at_, unwritten_);
+    const SteadyTime now = server_.loop_.now();
+    server_.counters_.duration.record(now - turn_at_, unwritten_);
     unwritten_ = 0;
     active_at_ = now;
   }

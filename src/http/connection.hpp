@@ -56,7 +56,7 @@ class Connection final : public EventLoop::Watcher {
   void settle_input();
   void write_rest();
 
-  void process(SteadyTime now);
+  void process();
   bool process_one(SteadyTime now);
   void answer(SteadyTime now);
   void refuse(const Fault& fault);
@@ -96,7 +96,8 @@ class Connection final : public EventLoop::Watcher {
   std::uint64_t requests_ = 0;
   std::uint64_t unwritten_ = 0;  // answers since the last write
   std::size_t lingered_bytes_ = 0;
-  SteadyTime read_at_{};   // when the bytes at work were read
+  SteadyTime ready_at_{};  // when the loop heard of the first byte of the request at work
+  SteadyTime turn_at_{};   // when the turn of the bytes at work came
   SteadyTime active_at_;   // when it was opened or last answered
   SteadyTime deadline_{};  // of the request, the write or the lingering, by state
   SteadyTime age_deadline_;

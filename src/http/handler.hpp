@@ -19,6 +19,9 @@ class Handler {
 
   // The same for what is not a request; the connection closes after it.
   virtual void refuse(const Fault& fault, Response& response) = 0;
+
+  // The answers since the last call were written, as far as the kernel took them at once.
+  virtual void written(SteadyTime /*now*/) {}
 };
 
 }  // namespace iris::http

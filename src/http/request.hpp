@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
+
 namespace iris::http {
 
 enum class Method { kGet, kHead, kPost, kOther };
@@ -24,7 +26,9 @@ struct Request {
   MediaType media_type = MediaType::kNone;
   std::string_view media_text{};  // the media type as sent, cut to a few bytes, for messages
   std::string_view body{};
-  bool overdue = false;  // waited longer than the server has its requests wait: to be refused
+  SteadyTime ready_at{};  // when the loop heard of its first byte
+  SteadyTime turn_at{};   // when its turn came, with all of it there
+  bool overdue = false;   // waited longer than the server has its requests wait: to be refused
   // Fields of the head, empty or none where they were not sent.
   std::string_view authorization{};
   std::string_view request_id{};                         // X-Request-Id

@@ -27,12 +27,20 @@ constexpr std::size_t kKeptChunkBytes = std::size_t{64} << 10;
 // Of the binary extension of the Open Inference Protocol.
 constexpr std::string_view kInferenceHeaderLength = "Inference-Header-Content-Length";
 
+constexpr std::size_t kRequestIdBytes = 128;
+
 std::string_view view(beast::string_view text) {
   return {text.data(), text.size()};
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
+}
+
+// What is repeated in the answer's head must not be able to say anything there.
+bool is_request_id(std::string_view text) {
+  return text.size() <= kRequestIdBytes &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
 Method method_of(beast::http::verb verb) {
@@ -95,7 +103,7 @@ void RequestParser::Beast::on_field_impl(beast::http::field name, View name_text
       break;
     case field::unknown:  // to Beast
       if (equals_ignoring_case(view(name_text), "X-Request-Id")) {
-        owner_.head_.request_id = owner_.span_of(value);
+        if (is_request_id(view(value))) owner_.head_.request_id = owner_.span_of(value);
       } else if (equals_ignoring_case(view(name_text), "traceparent")) {
         owner_.head_.traceparent = owner_.span_of(value);
       } else if (equals_ignoring_case(view(name_text), kInferenceHeaderLength) &&

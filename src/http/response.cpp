@@ -16,6 +16,11 @@ void append_head(Buffer& out, int status, std::string_view media_type, std::stri
                  reason_phrase(status), media_type);
   append(out, options.date);
   append(out, fields);
+  if (!options.request_id.empty()) {
+    append(out, "X-Request-Id: ");
+    append(out, options.request_id);
+    append(out, "\r\n");
+  }
   if (options.close) {
     append(out, "Connection: close\r\n");
   } else if (options.keep_alive_1_0) {
@@ -68,7 +73,7 @@ void Response::begin(int status, std::string_view media_type, std::string_view f
   out_.resize(start_);
   status_ = status;
   const bool usual = status == 200 && media_type == kJson && fields.empty() && !options_.close &&
-                     !options_.keep_alive_1_0;
+                     !options_.keep_alive_1_0 && options_.request_id.empty();
   if (usual && !options_.json_head.empty()) {
     append(out_, options_.json_head);
   } else {

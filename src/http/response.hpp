@@ -28,11 +28,12 @@ std::string_view reason_phrase(int status);
 
 // What the connection knows and the handler need not.
 struct ResponseOptions {
-  std::string_view date{};       // the whole Date field with its line end, or empty
-  std::string_view json_head{};  // json_head() of that date, or empty
-  bool head_only = false;        // the answer to HEAD: the length of the body without the body
-  bool close = false;            // the last answer on this connection
-  bool keep_alive_1_0 = false;   // a client of HTTP/1.0 waits for permission to go on
+  std::string_view date{};        // the whole Date field with its line end, or empty
+  std::string_view json_head{};   // json_head() of that date, or empty
+  bool head_only = false;         // the answer to HEAD: the length of the body without the body
+  bool close = false;             // the last answer on this connection
+  bool keep_alive_1_0 = false;    // a client of HTTP/1.0 waits for permission to go on
+  std::string_view request_id{};  // repeated in the answer, if there is one
 };
 
 // The head of the usual answer, made once and not for each: 200, JSON, the connection is kept.
@@ -51,6 +52,8 @@ class Response {
   void finish();
 
   int status() const { return status_; }
+  // So far, head and body.
+  std::size_t size() const { return out_.size() - start_; }
 
  private:
   static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);

@@ -87,21 +87,40 @@ void write_connections(Page& page) {
   }
 }
 
-void write_durations(Page& page, const Workers& workers) {
-  page.metric("iris_request_duration_seconds", "histogram",
-              "From a request read to its answer written.");
+// The sum over the threads of one of their histograms; `labels` as "a=\"b\",", or empty.
+template <class Get>
+void write_histogram(Page& page, const Workers& workers, const std::string& labels, Get get) {
+  constexpr std::size_t kLast = http::DurationHistogram::kBuckets - 1;
   std::uint64_t below = 0;
   std::uint64_t sum_ns = 0;
-  for (const auto& worker : workers) sum_ns += worker->http.duration.sum_ns();
-  for (std::size_t i = 0; i < http::DurationHistogram::kBuckets; ++i) {
-    for (const auto& worker : workers) below += worker->http.duration.bucket(i);
-    if (i + 1 < http::DurationHistogram::kBuckets) {
-      page.sample(fmt::format("_bucket{{le=\"{}\"}}", http::DurationHistogram::upper_s(i)), below);
-    }
+  for (const auto& worker : workers) sum_ns += get(*worker).sum_ns();
+  for (std::size_t i = 0; i <= kLast; ++i) {
+    for (const auto& worker : workers) below += get(*worker).bucket(i);
+    const auto upper =
+        i < kLast ? fmt::format("{}", http::DurationHistogram::upper_s(i)) : std::string("+Inf");
+    page.sample(fmt::format("_bucket{{{}le=\"{}\"}}", labels, upper), below);
   }
-  page.sample("_bucket{le=\"+Inf\"}", below);
-  page.sample("_sum", static_cast<double>(sum_ns) * 1e-9);
-  page.sample("_count", below);
+  const auto own = labels.empty() ? std::string() : "{" + labels.substr(0, labels.size() - 1) + "}";
+  page.sample("_sum" + own, static_cast<double>(sum_ns) * 1e-9);
+  page.sample("_count" + own, below);
+}
+
+void write_durations(Page& page, const Workers& workers) {
+  page.metric("iris_request_duration_seconds", "histogram",
+              "From a request's turn to its answer written.");
+  write_histogram(
+      page, workers, "", [](auto& w) -> auto& { return w.http.duration; });
+  page.metric("iris_prediction_phase_seconds", "histogram",
+              "Predictions by phase: read (waiting and arriving), parse, predict, write.");
+  for (std::size_t i = 0; i < kPhaseNames.size(); ++i) {
+    const auto labels = [i](std::string_view route) {
+      return fmt::format("route=\"{}\",phase=\"{}\",", route, kPhaseNames[i]);
+    };
+    write_histogram(
+        page, workers, labels("predict"), [i](auto& w) -> auto& { return w.predict_phases[i]; });
+    write_histogram(
+        page, workers, labels("infer"), [i](auto& w) -> auto& { return w.infer_phases[i]; });
+  }
 }
 
 double seconds(const timeval& time) {

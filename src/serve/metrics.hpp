@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "http/counters.hpp"
+#include "serve/phases.hpp"
 #include "serve/served_model.hpp"
 
 namespace iris::serve {
@@ -45,6 +46,8 @@ struct alignas(64) WorkerMetrics {
   std::array<std::array<http::Counter, kStatusCodes.size()>, kRouteNames.size()> responses;
   std::array<http::Counter, kRejectionReasons.size()> rejections;
   http::Counter rows;
+  PhaseDurations predict_phases;
+  PhaseDurations infer_phases;
 
   void count_response(Route route, int status);
   void count_rejection(std::string_view reason);

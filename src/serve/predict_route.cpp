@@ -11,7 +11,7 @@ using http::append;
 }  // namespace
 
 Refusal PredictRoute::answer(const http::Request& request, const ServedModel& model,
-                             http::Response& response) {
+                             PhaseClock& phases, http::Response& response) {
   if (request.method != http::Method::kPost) {
     return write_wrong_method(response, "/predict", "POST");
   }
@@ -23,7 +23,9 @@ Refusal PredictRoute::answer(const http::Request& request, const ServedModel& mo
     write_error(response, 400, parser_.rejection().message);
     return parser_.rejection().reason;
   }
+  phases.parsed();
   predictions_.make(model, instances_.values, instances_.probabilities);
+  phases.predicted(metrics_.predict_phases);
   metrics_.rows.add(instances_.rows);
   response.begin(200);
   write_predictions(model, response.body());

@@ -18,7 +18,8 @@ class PredictRoute {
   PredictRoute(const model::Signature& signature, WorkerMetrics& metrics)
       : metrics_(metrics), parser_(signature) {}
 
-  Refusal answer(const http::Request& request, const ServedModel& model, http::Response& response);
+  Refusal answer(const http::Request& request, const ServedModel& model, PhaseClock& phases,
+                 http::Response& response);
 
  private:
   void write_predictions(const ServedModel& model, http::Buffer& out) const;

@@ -1,19 +1,55 @@
 #include "serve/routes.hpp"
 
 namespace iris::serve {
+namespace {
 
-ServiceRoutes::ServiceRoutes(const ModelStore& models, WorkerMetrics& metrics,
-                             const std::atomic<bool>& draining, const ServiceInfo& info)
-    : model_(models),
-      metrics_(metrics),
-      draining_(draining),
-      predict_(model_.get().signature, metrics),
-      v2_(model_.get().signature, metrics, info.version) {}
+std::string_view name_of(http::Method method) {
+  switch (method) {
+    case http::Method::kGet:
+      return "GET";
+    case http::Method::kHead:
+      return "HEAD";
+    case http::Method::kPost:
+      return "POST";
+    case http::Method::kOther:
+      return "other";
+  }
+  return "other";
+}
+
+}  // namespace
+
+ServiceRoutes::ServiceRoutes(const RoutesContext& context)
+    : context_(context),
+      metrics_(context.metrics),
+      model_(context.models),
+      phases_(context.clock),
+      sampler_(context.access_log_share),
+      predict_(model_.get().signature, metrics_),
+      v2_(model_.get().signature, metrics_, context.info.version) {}
 
 void ServiceRoutes::handle(const http::Request& request, http::Response& response) {
-  const auto [route, refusal] = answer(request, response);
-  if (!refusal.empty()) metrics_.count_rejection(refusal);
-  metrics_.count_response(route, response.status());
+  phases_.begin(request);
+  const auto outcome = answer(request, response);
+  if (!outcome.refusal.empty()) metrics_.count_rejection(outcome.refusal);
+  metrics_.count_response(outcome.route, response.status());
+  if (context_.access_log != nullptr) log(request, response, outcome);
+}
+
+void ServiceRoutes::log(const http::Request& request, const http::Response& response,
+                        const Outcome& outcome) {
+  if (!sampler_.take()) return;
+  context_.access_log->add({.method = name_of(request.method),
+                            .path = request.path,
+                            .route = kRouteNames[static_cast<std::size_t>(outcome.route)],
+                            .status = response.status(),
+                            .bytes_in = request.body.size(),
+                            .bytes_out = response.size(),
+                            .queued = request.turn_at - request.ready_at,
+                            .handled = context_.clock.steady() - request.turn_at,
+                            .request_id = request.request_id,
+                            .traceparent = request.traceparent,
+                            .refusal = outcome.refusal});
 }
 
 Outcome ServiceRoutes::answer(const http::Request& request, http::Response& response) {
@@ -24,13 +60,14 @@ Outcome ServiceRoutes::answer(const http::Request& request, http::Response& resp
     return {request.path == "/predict" ? Route::kPredict : Route::kInfer, "admission"};
   }
   if (request.path == "/predict") {
-    return {Route::kPredict, predict_.answer(request, model_.get(), response)};
+    return {Route::kPredict, predict_.answer(request, model_.get(), phases_, response)};
   }
-  const bool draining = draining_.load(std::memory_order_relaxed);
+  const bool draining = context_.draining.load(std::memory_order_relaxed);
   if (const auto* health = find_health_route(request.path)) {
     return {Route::kHealth, answer_health(*health, request.method, draining, response)};
   }
-  if (is_v2_path(request.path)) return v2_.answer(request, model_.get(), draining, response);
+  if (is_v2_path(request.path))
+    return v2_.answer(request, model_.get(), draining, phases_, response);
   return {Route::kOther, write_no_route(response, "POST /predict, GET /v2 and GET /health")};
 }
 
@@ -38,6 +75,12 @@ void ServiceRoutes::refuse(const http::Fault& fault, http::Response& response) {
   write_fault(response, fault);
   metrics_.count_rejection(fault.reason);
   metrics_.count_response(Route::kOther, fault.status);
+  if (context_.access_log != nullptr && sampler_.take()) {
+    context_.access_log->add({.route = kRouteNames[static_cast<std::size_t>(Route::kOther)],
+                              .status = fault.status,
+                              .bytes_out = response.size(),
+                              .refusal = fault.reason});
+  }
 }
 
 }  // namespace iris::serve

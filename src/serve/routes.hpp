@@ -5,9 +5,11 @@
 #include <string>
 
 #include "http/handler.hpp"
+#include "serve/access_log.hpp"
 #include "serve/answers.hpp"
 #include "serve/metrics.hpp"
 #include "serve/model_store.hpp"
+#include "serve/phases.hpp"
 #include "serve/predict_route.hpp"
 #include "serve/v2_routes.hpp"
 
@@ -18,24 +20,38 @@ struct ServiceInfo {
   std::string version{};  // of the program
 };
 
-// Finds the route, has it answer, counts. One for each thread.
+// What the routes of one thread work with.
+struct RoutesContext {
+  const ModelStore& models;
+  WorkerMetrics& metrics;  // of this thread
+  const std::atomic<bool>& draining;
+  const Clock& clock;
+  ServiceInfo info{};
+  AccessLog* access_log = nullptr;
+  double access_log_share = 1;  // of the requests
+};
+
+// Finds the route, has it answer, counts, logs. One for each thread.
 class ServiceRoutes final : public http::Handler {
  public:
-  ServiceRoutes(const ModelStore& models, WorkerMetrics& metrics, const std::atomic<bool>& draining,
-                const ServiceInfo& info);
+  explicit ServiceRoutes(const RoutesContext& context);
 
   void handle(const http::Request& request, http::Response& response) override;
   void refuse(const http::Fault& fault, http::Response& response) override;
+  void written(SteadyTime now) override { phases_.written(now); }
 
   // Lets go of a model that was replaced; the next request would, too.
   void refresh() { model_.get(); }
 
  private:
   Outcome answer(const http::Request& request, http::Response& response);
+  void log(const http::Request& request, const http::Response& response, const Outcome& outcome);
 
-  ModelStore::View model_;
+  const RoutesContext context_;
   WorkerMetrics& metrics_;
-  const std::atomic<bool>& draining_;
+  ModelStore::View model_;
+  PhaseClock phases_;
+  Sampler sampler_;
   PredictRoute predict_;
   V2Routes v2_;
 };

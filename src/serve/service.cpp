@@ -10,6 +10,7 @@
 #include "base/fd.hpp"
 #include "http/event_loop.hpp"
 #include "http/listen.hpp"
+#include "serve/access_log.hpp"
 #include "serve/admin_routes.hpp"
 #include "serve/file_watch.hpp"
 #include "serve/metrics.hpp"
@@ -21,13 +22,16 @@
 namespace iris::serve {
 namespace {
 
+// How long a line of the access log may wait to be written.
+constexpr Nanoseconds kAccessLogPeriod = std::chrono::milliseconds(100);
+
 // One thread with its own loop, connections and counts.
 struct Worker {
-  Worker(const ServiceOptions& options, const ModelStore& models, WorkerMetrics& metrics,
-         const std::atomic<bool>& draining, const Clock& clock)
-      : loop(clock),
-        routes(models, metrics, draining, {options.version}),
-        server(loop, options.http, routes, metrics.http, clock, std::random_device{}()) {}
+  Worker(const http::ServerOptions& options, const RoutesContext& context)
+      : loop(context.clock),
+        routes(context),
+        server(loop, options, routes, context.metrics.http, context.clock, std::random_device{}()) {
+  }
 
   http::EventLoop loop;
   ServiceRoutes routes;
@@ -61,11 +65,12 @@ http::ServerOptions admin_options(const ServiceOptions& options) {
 // The thread that calls run() has the signals, the admin port and the end; the workers serve.
 struct Service::State {
   State(const ServiceOptions& service_options, std::shared_ptr<const ServedModel> served,
-        const Clock& its_clock, Log& its_log)
+        std::unique_ptr<AccessLog> its_access_log, const Clock& its_clock, Log& its_log)
       : options(service_options),
         models(std::move(served)),
         clock(its_clock),
         log(its_log),
+        access_log(std::move(its_access_log)),
         admin_routes(
             [this] { return render_metrics(metrics, *models.current(), reloads, options.version); },
             draining),
@@ -73,14 +78,21 @@ struct Service::State {
     options.http = share_of_one_thread(options);
     for (std::size_t i = 0; i < options.threads; ++i) {
       metrics.push_back(std::make_unique<WorkerMetrics>());
-      workers.push_back(
-          std::make_unique<Worker>(options, models, *metrics.back(), draining, clock));
+      workers.push_back(std::make_unique<Worker>(
+          options.http, RoutesContext{.models = models,
+                                      .metrics = *metrics.back(),
+                                      .draining = draining,
+                                      .clock = clock,
+                                      .info = {options.version},
+                                      .access_log = access_log.get(),
+                                      .access_log_share = options.access_log_share}));
     }
   }
 
   Result<void> open_sockets();
   void watch_files();
   void reload(Reloader::Cause cause);
+  void flush_access_log();
   void retire(const std::shared_ptr<const ServedModel>& model);
   void end();
   void drain();
@@ -91,12 +103,14 @@ struct Service::State {
   ModelStore models;
   const Clock& clock;
   Log& log;
+  const std::unique_ptr<AccessLog> access_log;  // null for none
   std::string address;
   std::string admin_address;
   std::atomic<bool> draining{false};
   std::vector<std::unique_ptr<WorkerMetrics>> metrics;
   http::EventLoop control{clock};
   http::Timer drain_deadline{control, [this] { abort(); }};
+  http::Timer access_log_flush{control, [this] { flush_access_log(); }};
   http::Counters admin_counters;
   AdminRoutes admin_routes;
   http::Server admin;
@@ -171,6 +185,11 @@ void Service::State::retire(const std::shared_ptr<const ServedModel>& model) {
   }
 }
 
+void Service::State::flush_access_log() {
+  access_log->flush();
+  access_log_flush.expire_after(kAccessLogPeriod);
+}
+
 void Service::State::end() {
   if (draining.exchange(true)) {
     log.warn("second signal: ending at once");
@@ -208,8 +227,10 @@ std::size_t Service::State::run() {
     worker->thread = std::thread([&loop = worker->loop] { loop.run(); });
   }
   watch_files();
+  if (access_log) flush_access_log();
   control.run();
   for (const auto& worker : workers) worker->thread.join();
+  if (access_log) access_log->flush();
   return cut;
 }
 
@@ -219,7 +240,14 @@ Service::~Service() = default;
 Result<std::unique_ptr<Service>> Service::open(const ServiceOptions& options,
                                                std::shared_ptr<const ServedModel> model,
                                                const Clock& clock, Log& log) {
-  auto state = std::make_unique<State>(options, std::move(model), clock, log);
+  std::unique_ptr<AccessLog> access_log;
+  if (!options.access_log.empty()) {
+    auto opened = AccessLog::open(options.access_log, clock);
+    if (!opened) return tl::unexpected(opened.error());
+    access_log = std::move(*opened);
+  }
+  auto state =
+      std::make_unique<State>(options, std::move(model), std::move(access_log), clock, log);
   if (auto opened = state->open_sockets(); !opened) return tl::unexpected(opened.error());
   return std::unique_ptr<Service>(new Service(std::move(state)));
 }

@@ -24,6 +24,8 @@ struct ServiceOptions {
   std::uint16_t admin_port = 9090;  // 0: any
   std::size_t threads = 1;
   Nanoseconds drain_timeout = std::chrono::seconds(25);
+  std::string access_log{};     // a path, "-" for standard output, empty for none
+  double access_log_share = 1;  // of the requests, by even choice
   // max_connections, max_held_bytes and max_waiting are those of the whole service.
   http::ServerOptions http{};
   std::string model_path{};  // loaded again when asked to or changed; empty: never

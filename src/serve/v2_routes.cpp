@@ -124,7 +124,7 @@ V2Routes::V2Routes(const model::Signature& signature, WorkerMetrics& metrics,
       parser_(signature) {}
 
 Outcome V2Routes::answer(const http::Request& request, const ServedModel& model, bool draining,
-                         http::Response& response) {
+                         PhaseClock& phases, http::Response& response) {
   if (request.path == "/v2" || request.path == "/v2/") {
     return {Route::kModel, write_document(request, "/v2", server_, response)};
   }
@@ -137,7 +137,7 @@ Outcome V2Routes::answer(const http::Request& request, const ServedModel& model,
   }
   switch (path->action) {
     case Action::kInfer:
-      return {route, infer(request, model, response)};
+      return {route, infer(request, model, phases, response)};
     case Action::kReady:
       return {route, answer_ready(request, model, draining, response)};
     case Action::kMetadata:
@@ -146,7 +146,7 @@ Outcome V2Routes::answer(const http::Request& request, const ServedModel& model,
   return {};
 }
 
-Refusal V2Routes::infer(const http::Request& request, const ServedModel& model,
+Refusal V2Routes::infer(const http::Request& request, const ServedModel& model, PhaseClock& phases,
                         http::Response& response) {
   if (request.method != http::Method::kPost) {
     return write_wrong_method(response, "/v2/models/{model}/infer", "POST");
@@ -159,7 +159,9 @@ Refusal V2Routes::infer(const http::Request& request, const ServedModel& model,
     write_error(response, parser_.rejection().status, parser_.rejection().message);
     return parser_.rejection().reason;
   }
+  phases.parsed();
   predictions_.make(model, request_.values, request_.wants(V2Output::kProbabilities));
+  phases.predicted(metrics_.infer_phases);
   metrics_.rows.add(request_.rows);
   write_v2_answer(model, request_, predictions_, scratch_, response);
   if (request_.rows > kKeptRows) {

@@ -31,10 +31,11 @@ class V2Routes {
   V2Routes(const model::Signature& signature, WorkerMetrics& metrics, std::string_view version);
 
   Outcome answer(const http::Request& request, const ServedModel& model, bool draining,
-                 http::Response& response);
+                 PhaseClock& phases, http::Response& response);
 
  private:
-  Refusal infer(const http::Request& request, const ServedModel& model, http::Response& response);
+  Refusal infer(const http::Request& request, const ServedModel& model, PhaseClock& phases,
+                http::Response& response);
 
   WorkerMetrics& metrics_;
   const std::string server_;  // the answer of GET /v2

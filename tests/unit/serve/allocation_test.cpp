@@ -90,7 +90,7 @@ class AllocationTest : public testing::Test {
   std::atomic<bool> draining_{false};
   WorkerMetrics metrics_;
   const ModelStore models_{example_served_model()};
-  ServiceRoutes routes_{models_, metrics_, draining_, {"1.2.3"}};
+  ServiceRoutes routes_{{models_, metrics_, draining_, clock_, {"1.2.3"}}};
   http::Server server_{loop_, {}, routes_, metrics_.http, clock_, 1};
   Fd client_;
 };

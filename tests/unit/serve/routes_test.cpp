@@ -24,10 +24,11 @@ class RoutesTest : public testing::Test {
         body);
   }
 
+  ManualClock clock_;
   std::atomic<bool> draining_{false};
   WorkerMetrics metrics_;
   const ModelStore models_{example_served_model()};
-  ServiceRoutes routes_{models_, metrics_, draining_, {"1.2.3"}};
+  ServiceRoutes routes_{{models_, metrics_, draining_, clock_, {"1.2.3"}}};
 };
 
 TEST_F(RoutesTest, PredictsLabels) {

@@ -28,10 +28,11 @@ class V2RoutesTest : public testing::Test {
     return ask(routes_, request, body);
   }
 
+  ManualClock clock_;
   std::atomic<bool> draining_{false};
   WorkerMetrics metrics_;
   ModelStore models_{example_served_model()};
-  ServiceRoutes routes_{models_, metrics_, draining_, {"1.2.3"}};
+  ServiceRoutes routes_{{models_, metrics_, draining_, clock_, {"1.2.3"}}};
 };
 
 TEST_F(V2RoutesTest, TellsOfTheServerAndTheModel) {

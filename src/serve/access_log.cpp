@@ -1,0 +1,97 @@
+#include "serve/access_log.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "serve/answers.hpp"
+#include "serve/json_text.hpp"
+
+namespace iris::serve {
+namespace {
+
+// Lines that wait to be written; more are dropped.
+constexpr std::size_t kWaitingBytes = std::size_t{4} << 20;
+// Of what a client chose, so much is logged.
+constexpr std::size_t kTextBytes = 256;
+
+void append_text(http::Buffer& out, std::string_view name, std::string_view text) {
+  fmt::format_to(std::back_inserter(out), ",\"{}\":", name);
+  if (text.empty()) return http::append(out, "null");
+  append_json_string(out, printable(text.substr(0, kTextBytes)));
+}
+
+// Whether a write of this many bytes returns at once, whatever reads a pipe's other end.
+constexpr std::size_t kChunkBytes = PIPE_BUF;
+bool takes_a_chunk(const Fd& file) {
+  pollfd ready{.fd = file.get(), .events = POLLOUT, .revents = 0};
+  return poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) != 0;
+}
+
+std::int64_t microseconds(Nanoseconds duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<AccessLog>> AccessLog::open(const std::string& path, const Clock& clock) {
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC;
+  Fd file(path == "-" ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
+                      : ::open(path.c_str(), kFlags, 0640));
+  if (!file) return input_error("access log {}: {}", path, std::strerror(errno));
+  return std::unique_ptr<AccessLog>(new AccessLog(std::move(file), clock));
+}
+
+void AccessLog::add(const Entry& entry) {
+  http::Buffer line;
+  const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(clock_.wall());
+  http::append(line, "{\"time\":\"");
+  http::append(line, to_rfc3339(milliseconds));
+  http::append(line, "\"");
+  append_text(line, "method", entry.method);
+  append_text(line, "path", entry.path);
+  append_text(line, "route", entry.route);
+  fmt::format_to(std::back_inserter(line),
+                 ",\"status\":{},\"bytes_in\":{},\"bytes_out\":{},\"queued_us\":{},"
+                 "\"handled_us\":{}",
+                 entry.status, entry.bytes_in, entry.bytes_out, microseconds(entry.queued),
+                 microseconds(entry.handled));
+  append_text(line, "request_id", entry.request_id);
+  append_text(line, "traceparent", entry.traceparent);
+  append_text(line, "refusal", entry.refusal);
+  http::append(line, "}\n");
+  const std::lock_guard lock(mutex_);
+  if (lines_.size() + line.size() > kWaitingBytes) {
+    dropped_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  lines_.append(line.data(), line.size());
+}
+
+void AccessLog::flush() {
+  if (writing_.empty()) {
+    const std::lock_guard lock(mutex_);
+    writing_.swap(lines_);
+  }
+  std::size_t written = 0;
+  while (written < writing_.size() && takes_a_chunk(file_)) {
+    const auto count = write(file_.get(), writing_.data() + written,
+                             std::min(kChunkBytes, writing_.size() - written));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    written += static_cast<std::size_t>(count);
+  }
+  // Keeps its room: the next swap gives it to the threads that serve.
+  writing_.erase(0, written);
+}
+
+}  // namespace iris::serve
