@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import random
 import sys
@@ -20,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness import contenders, machine, request, run, session, summary, svg, table
-from harness.contenders import LABELS, Contender, Programs
+from harness.contenders import LABELS, Programs
 from harness.request import Request
 from harness.session import GENERATOR_CORE, PAGE, ROOT, SERVER_CORE, progress
 from harness.summary import Measurement, Spread
@@ -52,12 +53,12 @@ class Point:
 
 def formats(programs: Programs, rows: request.Rows) -> dict[str, Format]:
     """Each format that iris answers, by the name that the curves have for it."""
-    asked = Contender(contenders.iris(programs, "iris"), request.predict(rows, LABELS))
-    found: dict[str, Format] = {"/predict": request.predict}
-    if names := contenders.v2_names(asked, SERVER_CORE):
-        found["V2"] = lambda some, labels: request.v2_json(some, labels, names)
-        found["V2 binary"] = lambda some, labels: request.v2_binary(some, labels, names)
-    return found
+    names = contenders.v2_names(programs, request.predict(rows, LABELS), SERVER_CORE)
+    return {
+        "/predict": request.predict,
+        "V2": functools.partial(request.v2_json, names=names),
+        "V2 binary": functools.partial(request.v2_binary, names=names),
+    }
 
 
 def repeated(values: Sequence, count: int) -> list:

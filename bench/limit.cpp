@@ -19,11 +19,11 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "base/file.hpp"
 
 namespace {
 
@@ -116,12 +116,12 @@ int main(int argc, char** argv) {
     std::fputs("usage: limit PORT ANSWER_FILE\n", stderr);
     return 2;
   }
-  constexpr std::size_t kAnswerBytes = 1 << 20;
-  const auto answer = iris::read_file(argv[2], kAnswerBytes);
-  if (!answer) {
-    std::fprintf(stderr, "limit: %s\n", answer.error().message.c_str());
+  std::ifstream file(argv[2], std::ios::binary);
+  const std::string answer{std::istreambuf_iterator<char>(file), {}};
+  if (answer.empty()) {
+    std::fprintf(stderr, "limit: nothing to answer in %s\n", argv[2]);
     return 2;
   }
   const int listener = listen_on_loopback(*port);
-  return listener >= 0 && serve(listener, *answer) ? 0 : 1;
+  return listener >= 0 && serve(listener, answer) ? 0 : 1;
 }

@@ -145,8 +145,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     contenders.add_arguments(parser)
     session.add_arguments(parser, duration_s=5)
-    parser.add_argument("--only", action="append", metavar="ROW", help="this row alone; repeatable")
+    parser.add_argument("--only", action="append", default=[], metavar="ROW", help="this row alone; repeatable")
     arguments = parser.parse_args()
+    if unknown := set(arguments.only) - set(contenders.ORDER):
+        parser.error(f"--only: no row '{unknown.pop()}'; there is: {'; '.join(contenders.ORDER)}")
     if arguments.only and arguments.record:
         parser.error("--record takes every row; leave --only out")
     programs = contenders.programs(arguments)

@@ -25,13 +25,14 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 
 #include "base/fd.hpp"
-#include "base/file.hpp"
 
 namespace {
 
@@ -41,7 +42,6 @@ using std::chrono::seconds;
 
 constexpr auto kAnswerWithin = seconds(60);
 constexpr auto kEndWithin = seconds(10);
-constexpr std::size_t kRequestBytes = 1 << 20;
 constexpr std::string_view kGood = "HTTP/1.1 200";
 
 template <class Number>
@@ -164,15 +164,16 @@ int main(int argc, char** argv) {
     std::fputs("usage: start PORT CORE REQUEST_FILE COMMAND [ARGUMENT]...\n", stderr);
     return 2;
   }
-  const auto request = iris::read_file(argv[3], kRequestBytes);
-  if (!request) {
-    std::fprintf(stderr, "start: %s\n", request.error().message.c_str());
+  std::ifstream file(argv[3], std::ios::binary);
+  const std::string request{std::istreambuf_iterator<char>(file), {}};
+  if (request.empty()) {
+    std::fprintf(stderr, "start: nothing to ask in %s\n", argv[3]);
     return 2;
   }
   Server server(argv + 4, *core);
   const auto deadline = Clock::now() + kAnswerWithin;
   while (server.running() && Clock::now() < deadline) {
-    if (!ask(*port, *request, deadline)) continue;
+    if (!ask(*port, request, deadline)) continue;
     const auto took = std::chrono::duration<double, std::micro>(Clock::now() - server.began());
     std::printf("%.1f\n", took.count());
     return 0;

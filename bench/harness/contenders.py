@@ -22,8 +22,7 @@ from harness.session import ROOT
 
 BENCH = ROOT / "bench"
 LABELS = ["setosa", "versicolor", "virginica"]  # of the manifest's three rows
-# The names that iris and MLServer use for the same model.
-IRIS_MODEL, MLSERVER_NAMES = "iris", request.V2Names("iris", "input", "predict")
+MLSERVER_NAMES = request.V2Names("iris", "input", "predict")
 
 # Names of rows of the table. A format's limit sends the bytes that iris answers in that format.
 LIMIT, IRIS, REFERENCE, FASTAPI, BENTOML = "limit", "iris", "reference", "fastapi", "bentoml"
@@ -108,12 +107,11 @@ def contenders(programs: Programs, folder: Path, core: int) -> list[Contender]:
         Contender(bentoml(programs, folder), predict),
         Contender(mlserver(programs, folder), request.v2_json(rows, LABELS, MLSERVER_NAMES)),
     ]
-    names = v2_names(listed[0], core)
-    if names:
-        listed += [
-            Contender(iris(programs, IRIS_V2), request.v2_json(rows, LABELS, names)),
-            Contender(iris(programs, IRIS_BINARY), request.v2_binary(rows, LABELS, names)),
-        ]
+    names = v2_names(programs, predict, core)
+    listed += [
+        Contender(iris(programs, IRIS_V2), request.v2_json(rows, LABELS, names)),
+        Contender(iris(programs, IRIS_BINARY), request.v2_binary(rows, LABELS, names)),
+    ]
     limits = [limit_of(c, programs, folder, core) for c in listed if c.name in LIMIT_OF]
     return limits + listed
 
@@ -126,15 +124,16 @@ def iris(programs: Programs, name: str, threads: int = 1) -> Command:
     )
 
 
-def v2_names(asked: Contender, core: int) -> request.V2Names | None:
-    """The names in iris's model metadata; None from an iris without V2."""
-    with Server(asked.command, {core}, asked.request) as server:
-        status, body = server.ask(f"/v2/models/{IRIS_MODEL}")
+def v2_names(programs: Programs, predict: Request, core: int) -> request.V2Names:
+    """The names of iris's model metadata."""
+    model = programs.model.stem
+    with Server(iris(programs, IRIS), {core}, predict) as server:
+        status, body = server.ask(f"/v2/models/{model}")
     if status != 200:
-        return None
+        raise RuntimeError(f"iris: expected the metadata of {model}, got {status}: {body!r}")
     metadata = json.loads(body)
     labels = next(tensor for tensor in metadata["outputs"] if tensor["datatype"] == "BYTES")
-    return request.V2Names(IRIS_MODEL, metadata["inputs"][0]["name"], labels["name"])
+    return request.V2Names(model, metadata["inputs"][0]["name"], labels["name"])
 
 
 def limit_of(asked: Contender, programs: Programs, folder: Path, core: int) -> Contender:

@@ -18,7 +18,7 @@ from types import TracebackType
 
 from harness.request import Request
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.005
 
@@ -197,6 +197,7 @@ def start_ms(helper: Path, command: Command, request: Request, core: int, helper
             capture_output=True,
             text=True,
             check=False,
+            timeout=2 * START_TIMEOUT_S,
             preexec_fn=lambda: os.sched_setaffinity(0, {helper_core}),
         )
     if finished.returncode != 0:

@@ -8,6 +8,7 @@ import pathlib
 import re
 import socket
 import struct
+import subprocess
 import sys
 import time
 import xml.etree.ElementTree
@@ -49,15 +50,15 @@ try:
 finally:
     os.kill(child, 9)
 """
+# SIGTERM as an exception, so that the child of the child is ended too.
+HEAD = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit())\n"
 REQUEST = Request("/predict", b"{}", ANSWER)
 ROWS, LABELS = [[5.0, 3.3, 1.5, 0.2], [6.1, 2.8, 4.4, 1.3]], ["setosa", "versicolor"]
 NAMES = request.V2Names("iris", "input", "label")
 
 
 def command(status=200):
-    # SIGTERM as an exception, so that the child of the child is ended too.
-    head = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit())\n"
-    return Command("python", [sys.executable, "-c", head + PYTHON_SERVER, "{port}", str(status)])
+    return Command("python", [sys.executable, "-c", HEAD + PYTHON_SERVER, "{port}", str(status)])
 
 
 def first_core():
@@ -310,6 +311,39 @@ def test_server_is_accounted_with_its_children_and_ended():
         assert os.sched_getaffinity(pids[0]) == {first_core()}
     for pid in pids:
         assert not is_running(pid)
+
+
+@pytest.fixture(scope="module")
+def helper(tmp_path_factory):
+    """bench/start.cpp, built by itself: the tests need no benchmark build."""
+    program = tmp_path_factory.mktemp("bench") / "start"
+    build = ["c++", "-std=c++20", f"-I{REPO / 'src'}", str(REPO / "bench" / "start.cpp")]
+    subprocess.run([*build, "-o", str(program)], check=True)
+    return program
+
+
+def test_start_is_from_exec_to_the_first_answer(helper):
+    core = first_core()
+    late = f"import time; time.sleep(0.4)\n{HEAD}{PYTHON_SERVER}"
+    took = [
+        server.start_ms(helper, one, REQUEST, core, core)
+        for one in (command(), Command("late", [sys.executable, "-c", late, "{port}", "200"]))
+    ]
+    assert 1 < took[0] < took[1]
+    assert took[1] > 400
+
+
+def test_start_ends_what_it_started(helper, tmp_path):
+    note = tmp_path / "pid"
+    noted = f"import os; open({str(note)!r}, 'w').write(str(os.getpid()))\n{HEAD}{PYTHON_SERVER}"
+    argv = [sys.executable, "-c", noted, "{port}", "200"]
+    server.start_ms(helper, Command("noted", argv), REQUEST, first_core(), first_core())
+    assert not is_running(int(note.read_text()))
+
+
+def test_start_of_a_server_that_does_not_start_is_an_error(helper):
+    with pytest.raises(RuntimeError, match="false ended before it answered"):
+        server.start_ms(helper, Command("x", ["false"]), REQUEST, first_core(), first_core())
 
 
 def test_idle_connections_are_accounted():
