@@ -9,6 +9,8 @@ import subprocess
 
 import pytest
 
+pytest_plugins = ["serving"]
+
 REPO = pathlib.Path(__file__).resolve().parent.parent
 
 

@@ -1,4 +1,4 @@
-"""A server of the built program on ports of its own, for the tests that talk to it."""
+"""Fixtures: a server of the built program on ports of its own, for the tests that talk to it."""
 
 import os
 import re
