@@ -38,7 +38,7 @@ MOST_STARTS = 20
 
 
 def measure_all(arguments: argparse.Namespace, programs: Programs, folder: Path) -> list[Measurement]:
-    """Every server in every repeat, in an order of its own for each."""
+    """Every row in every repeat, in an order of its own for each."""
     listed = [
         contender
         for contender in contenders.contenders(programs, folder, SERVER_CORE)
@@ -48,12 +48,12 @@ def measure_all(arguments: argparse.Namespace, programs: Programs, folder: Path)
     order = random.Random(arguments.seed)
     measurements = []
     for repeat in range(1, arguments.repeats + 1):
-        shuffled = order.sample(listed, len(listed))
+        in_turn = contenders.shuffled(listed, order)
         progress(
             f"repeat {repeat}/{arguments.repeats}, seed {arguments.seed}: "
-            + "; ".join(contender.name for contender in shuffled)
+            + "; ".join(contender.name for contender in in_turn)
         )
-        for contender in shuffled:
+        for contender in in_turn:
             measurement = measure(contender, wrk, repeat, arguments)
             progress(
                 f"  {contender.name}: {measurement.load.requests_per_s:,.0f} requests/s, "
@@ -119,7 +119,7 @@ def report(
             table.figures(figures, table.LOAD),
             table.figures(figures, table.FOOTPRINT),
             table.judgements(judgements),
-            f"{table.terms({**facts, **terms})} {', '.join(contenders.versions(programs))}.",
+            f"{table.terms({**facts, **terms})} {contenders.versions(programs)}",
         ]
     )
     if arguments.json:

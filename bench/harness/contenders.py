@@ -10,9 +10,11 @@ import argparse
 import dataclasses
 import importlib.metadata
 import json
+import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness import request
@@ -208,18 +210,34 @@ def write_joblib(programs: Programs, peer: str, path: Path) -> Path:
     return path
 
 
-# Whose versions tell what was compared.
-TELLING = ["FastAPI", "uvicorn", "onnxruntime", "mlserver", "bentoml", "Flask", "gunicorn"]
-TELLING += ["scikit-learn"]
+# The libraries whose versions tell what a peer is.
+TELLING = {
+    FASTAPI: ["FastAPI", "pydantic", "uvicorn", "onnxruntime"],
+    BENTOML: ["BentoML", "scikit-learn"],
+    "mlserver": ["MLServer", "FastAPI", "uvicorn", "scikit-learn"],
+    REFERENCE: ["Flask", "gunicorn", "scikit-learn"],
+}
 
 
-def versions(programs: Programs) -> list[str]:
-    """Name and version of the libraries that make the peers, from what is installed."""
-    folders = {Path(sys.executable).parents[1], *(peer.parents[1] for peer in programs.peers())}
-    found = {}
-    for folder in folders:
+def versions(programs: Programs) -> str:
+    """A sentence on what is installed in the environment of each peer."""
+    said = []
+    for peer, names in TELLING.items():
+        folder = Path(sys.prefix) if peer == REFERENCE else programs.environments / peer
         paths = [str(path) for path in folder.glob("lib/python*/site-packages")]
-        for name in TELLING:
-            for distribution in importlib.metadata.distributions(name=name, path=paths):
-                found[name] = distribution.version
-    return [f"{name} {found[name]}" for name in TELLING if name in found]
+        found = [
+            f"{name} {distribution.version}"
+            for name in names
+            for distribution in importlib.metadata.distributions(name=name, path=paths)
+        ]
+        said.append(f"{peer} is {', '.join(found)}")
+    return "; ".join(said) + "."
+
+
+def shuffled(listed: Sequence[Contender], order: random.Random) -> list[Contender]:
+    """A new order in which what iris is divided by stands beside it: the machine drifts."""
+    pairs: dict[str, list[Contender]] = {}
+    for contender in listed:
+        pairs.setdefault(LIMIT_OF.get(contender.name, contender.name), []).append(contender)
+    drawn = order.sample(list(pairs.values()), len(pairs))
+    return [contender for pair in drawn for contender in order.sample(pair, len(pair))]

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import random
 import re
 import socket
 import struct
@@ -19,7 +20,7 @@ REPO = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "bench"))
 
 import curves  # noqa: E402
-from harness import connections, goals, request, server, summary, svg, table  # noqa: E402
+from harness import connections, contenders, goals, request, server, summary, svg, table  # noqa: E402
 from harness.connections import ConnectionCost  # noqa: E402
 from harness.request import Request  # noqa: E402
 from harness.server import Command, CpuTime, Server  # noqa: E402
@@ -221,6 +222,22 @@ def test_what_the_kernel_says_is_read():
         connections.parse_kb("", "Slab")
     with pytest.raises(ValueError, match="sockstat"):
         connections.parse_tcp_pages("UDP: inuse 1 mem 2\n")
+
+
+def test_what_is_divided_stands_side_by_side():
+    listed = [
+        contenders.Contender(Command(name, []), REQUEST)
+        for name in [*contenders.LIMIT_OF.values(), *contenders.LIMIT_OF, "fastapi", "reference"]
+    ]
+    order = random.Random(1)
+    seen = set()
+    for _ in range(20):
+        names = [contender.name for contender in contenders.shuffled(listed, order)]
+        assert sorted(names) == sorted(contender.name for contender in listed)
+        for server_name, limit in contenders.LIMIT_OF.items():
+            assert abs(names.index(server_name) - names.index(limit)) == 1
+        seen.add(tuple(names))
+    assert len(seen) > 10
 
 
 def test_command_gets_its_port():
