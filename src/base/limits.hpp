@@ -8,6 +8,7 @@ namespace iris::limits {
 
 inline constexpr std::size_t kFileBytes = std::size_t{4} << 30;    // any file read whole
 inline constexpr std::size_t kConfigBytes = std::size_t{4} << 20;  // YAML, JSON and DVC files
+inline constexpr std::size_t kTokenBytes = 4096;                   // a bearer token's file
 inline constexpr std::size_t kModelBytes = std::size_t{512} << 20;
 
 inline constexpr std::size_t kObjectBytes = std::size_t{1} << 40;  // one object of a remote

@@ -45,6 +45,16 @@ void define_flags(CLI::App& app, ServeFlags& flags) {
       ->capture_default_str();
   app.add_option("--admin-port", service.admin_port, "Port of /metrics (0: any free one)")
       ->capture_default_str();
+  auto& credentials = service.credentials;
+  app.add_option("--token-file", credentials.token,
+                 "Ask for the bearer token in this file, except for health");
+  app.add_option("--admin-token-file", credentials.admin_token,
+                 "The same for the admin port, another token");
+  auto* certificate = app.add_option("--tls-cert", credentials.tls_certificate,
+                                     "Speak TLS on both ports, with this certificate chain (PEM)");
+  auto* key = app.add_option("--tls-key", credentials.tls_key, "The certificate's key (PEM)");
+  certificate->needs(key);
+  key->needs(certificate);
   app.add_option("--threads", flags.threads, "Threads (default: the CPU limit, rounded up)")
       ->check(CLI::Range(1, 1024));
   app.add_option("--max-body", http.limits.body_bytes, "Bytes of a request's body")
@@ -138,8 +148,9 @@ Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {
   *file = {};
   auto service = serve::Service::open(options, std::move(*model), context.clock, context.log);
   if (!service) return tl::unexpected(service.error());
-  context.log.info("serving {} on http://{}, admin http://{}, {} thread{}", flags.model,
-                   (*service)->address(), (*service)->admin_address(), options.threads,
+  const auto* scheme = options.credentials.tls_certificate.empty() ? "http" : "https";
+  context.log.info("serving {} on {}://{}, admin {}://{}, {} thread{}", flags.model, scheme,
+                   (*service)->address(), scheme, (*service)->admin_address(), options.threads,
                    options.threads == 1 ? "" : "s");
   const std::size_t cut = (*service)->run();
   if (cut > 0) {

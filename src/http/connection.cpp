@@ -39,6 +39,7 @@ Connection::Connection(Server& server, Channel channel, SteadyTime now, bool sur
       age_deadline_(server.age_deadline(now)) {}
 
 Connection::~Connection() {
+  if (later_) later_->deliver_ = nullptr;
   server_.loop_.forget(channel_.fd(), *this);
   set_busy(false);
   server_.held_bytes_ -= held_bytes_;
@@ -55,6 +56,7 @@ void Connection::await(EventLoop::Interest interest) {
 
 void Connection::on_ready(const EventLoop::Readiness& readiness) {
   if (state_ == State::kWriting) return write_rest();
+  if (later_) return;  // answer_now() looks again
   if (!in_request_ && !put_off_) ready_at_ = readiness.since;
   if (put_off_) {
     put_off_end_ |= readiness.ended;
@@ -153,7 +155,8 @@ void Connection::end_of_input() {
 // Answers as many requests as were read, then writes.
 void Connection::process() {
   server_.out_.clear();
-  for (SteadyTime now = turn_at_; !input_.empty() && !closing_; now = server_.loop_.read_clock()) {
+  for (SteadyTime now = turn_at_; !input_.empty() && !closing_ && !later_;
+       now = server_.loop_.read_clock()) {
     if (!process_one(now) || input_.empty() || server_.out_.size() >= kBatchBytes) break;
   }
   flush();
@@ -205,18 +208,49 @@ void Connection::answer(SteadyTime now) {
   if (now >= age_deadline_) close_when_answered(CloseReason::kAge);
   if (server_.draining_) close_when_answered(CloseReason::kDrain);
 
-  Response response(server_.out_, {.date = server_.date(),
-                                   .json_head = server_.json_head_,
-                                   .head_only = request.method == Method::kHead,
-                                   .close = closing_,
-                                   .keep_alive_1_0 = parser_.http_1_0(),
-                                   .request_id = request.request_id});
+  const ResponseOptions response_options{.date = server_.date(),
+                                         .json_head = server_.json_head_,
+                                         .head_only = request.method == Method::kHead,
+                                         .close = closing_,
+                                         .keep_alive_1_0 = parser_.http_1_0(),
+                                         .request_id = request.request_id};
+  Response response(server_.out_, response_options);
   server_.handler_.handle(request, response);
-  response.finish();
-  ++unwritten_;
+  if (response.later()) {
+    await_answer(response.later(), response_options);
+  } else {
+    response.finish();
+    ++unwritten_;
+  }
   input_.consume(parser_.consumed());
   parser_.reset();
   in_request_ = false;
+}
+
+void Connection::await_answer(const std::shared_ptr<Later>& later, const ResponseOptions& options) {
+  later_ = later;
+  later_->deliver_ = [this, options](const Later::Write& write) { answer_now(write, options); };
+}
+
+void Connection::answer_now(const Later::Write& write, ResponseOptions options) {
+  later_ = nullptr;
+  turn_at_ = server_.now();
+  options.date = server_.date();
+  options.json_head = server_.json_head_;
+  options.request_id = {};  // it was the request's, which is gone
+  server_.out_.clear();
+  Response response(server_.out_, options);
+  write(response);
+  response.finish();
+  ++unwritten_;
+  // Answers to what came before it may wait to be taken.
+  if (state_ == State::kWriting) {
+    rest_.append(server_.out_.data(), server_.out_.size());
+    return count_held_bytes();
+  }
+  // What arrived meanwhile was not looked at.
+  await(EventLoop::Interest::kRead);
+  flush();
 }
 
 void Connection::refuse(const Fault& fault) {
@@ -286,6 +320,7 @@ void Connection::proceed() {
     unwritten_ = 0;
     active_at_ = now;
   }
+  if (later_) return set_busy(true);
   if (closing_) return linger();
   set_busy(in_request_);
   // A batch was full. The other connections have their turn first: this one can be written to, so
@@ -313,7 +348,7 @@ void Connection::linger() {
 void Connection::check(SteadyTime now) {
   switch (state_) {
     case State::kReading:
-      if (put_off_) return;  // it is the server that is late
+      if (put_off_ || later_) return;  // it is the server that is late
       if (channel_.in_handshake()) {
         check_handshake(now);
       } else if (in_request_) {
@@ -362,7 +397,8 @@ bool Connection::bytes_are_waiting() const {
 }
 
 bool Connection::cut() {
-  const bool lost = state_ == State::kWriting || (state_ == State::kReading && in_request_);
+  const bool lost =
+      state_ == State::kWriting || later_ || (state_ == State::kReading && in_request_);
   if (lost) close_reason_ = CloseReason::kError;
   return lost;
 }

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "http/channel.hpp"
@@ -59,6 +60,8 @@ class Connection final : public EventLoop::Watcher {
   void process();
   bool process_one(SteadyTime now);
   void answer(SteadyTime now);
+  void await_answer(const std::shared_ptr<Later>& later, const ResponseOptions& options);
+  void answer_now(const Later::Write& write, ResponseOptions options);
   void refuse(const Fault& fault);
   void end_of_input();
   void flush();
@@ -80,7 +83,8 @@ class Connection final : public EventLoop::Watcher {
   Channel channel_;
   RequestParser parser_;
   ReadBuffer input_;
-  std::string rest_;  // answers the socket would not take at once
+  std::shared_ptr<Later> later_;  // the answer that is to come, while there is one
+  std::string rest_;              // answers the socket would not take at once
   std::size_t rest_sent_ = 0;
   std::size_t held_bytes_ = 0;  // of input_ and rest_, as far as the server counts them
   State state_ = State::kReading;

@@ -10,8 +10,11 @@
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace iris::http {
 
@@ -39,6 +42,24 @@ struct ResponseOptions {
 // The head of the usual answer, made once and not for each: 200, JSON, the connection is kept.
 std::string json_head(std::string_view date);
 
+class Response;
+
+// An answer that comes some time after its request was handled, e.g. from another thread's work.
+// Until then the connection reads nothing more.
+class Later {
+ public:
+  using Write = std::function<void(Response&)>;
+
+  // Once, and in the loop's thread. Nothing happens where the connection has ended meanwhile.
+  void answer(const Write& write) {
+    if (const auto deliver = std::exchange(deliver_, nullptr)) deliver(write);
+  }
+
+ private:
+  friend class Connection;
+  std::function<void(const Write&)> deliver_;
+};
+
 class Response {
  public:
   Response(Buffer& out, const ResponseOptions& options) : out_(out), options_(options) {}
@@ -50,6 +71,10 @@ class Response {
   void begin(int status, std::string_view media_type = kJson, std::string_view fields = {});
   Buffer& body() { return out_; }
   void finish();
+
+  // In place of begin(): the answer comes by what is returned, from wherever that is passed to.
+  std::shared_ptr<Later> answer_later() { return later_ = std::make_shared<Later>(); }
+  const std::shared_ptr<Later>& later() const { return later_; }
 
   int status() const { return status_; }
   // So far, head and body.
@@ -64,6 +89,7 @@ class Response {
   std::size_t length_at_ = 0;
   std::size_t body_at_ = 0;
   int status_ = 0;
+  std::shared_ptr<Later> later_;
 };
 
 }  // namespace iris::http

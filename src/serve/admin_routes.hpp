@@ -1,26 +1,43 @@
-// The routes of the admin port: GET /metrics and the health routes.
+// The routes of the admin port: GET /metrics, POST /v2/repository/models/{model}/load, and the
+// health routes.
 #pragma once
 
 #include <atomic>
 #include <functional>
 #include <string>
-#include <utility>
 
 #include "http/handler.hpp"
+#include "serve/access.hpp"
+#include "serve/metrics.hpp"
+#include "serve/model_store.hpp"
+#include "serve/reloader.hpp"
 
 namespace iris::serve {
 
+struct AdminTasks {
+  std::function<std::string()> metrics_page;
+  // Has the model loaded again and calls back in the admin port's thread; empty where the model
+  // did not come from a file.
+  std::function<void(Reloader::Done)> reload;
+};
+
 class AdminRoutes final : public http::Handler {
  public:
-  AdminRoutes(std::function<std::string()> metrics_page, const std::atomic<bool>& draining)
-      : metrics_page_(std::move(metrics_page)), draining_(draining) {}
+  // Null `tokens`: everybody may ask.
+  AdminRoutes(AdminTasks tasks, const ModelStore& models, ControlMetrics& metrics,
+              const std::atomic<bool>& draining, const AccessTokens* tokens = nullptr);
 
   void handle(const http::Request& request, http::Response& response) override;
   void refuse(const http::Fault& fault, http::Response& response) override;
 
  private:
-  const std::function<std::string()> metrics_page_;
+  void load(const http::Request& request, http::Response& response);
+
+  const AdminTasks tasks_;
+  const ModelStore& models_;
+  ControlMetrics& metrics_;
   const std::atomic<bool>& draining_;
+  AccessCheck access_;
 };
 
 }  // namespace iris::serve

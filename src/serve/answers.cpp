@@ -13,6 +13,12 @@ constexpr HealthRoute kHealthRoutes[] = {
     {"/v2/health/ready", R"({"ready":true})", true},
 };
 
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
 }  // namespace
 
 void write_error(http::Response& response, int status, std::string_view message,
@@ -47,6 +53,22 @@ Refusal write_wrong_media_type(http::Response& response, std::string_view expect
   write_error(response, 415,
               fmt::format("Content-Type: expected {}, got {}", expected, printable(got)));
   return "media_type";
+}
+
+bool is_segment(std::string_view segment, std::string_view text) {
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < segment.size(); ++i, ++at) {
+    char c = segment[i];
+    if (c == '%' && i + 2 < segment.size()) {
+      const int high = hex_digit(segment[i + 1]);
+      const int low = hex_digit(segment[i + 2]);
+      if (high < 0 || low < 0) return false;
+      c = static_cast<char>(high << 4 | low);
+      i += 2;
+    }
+    if (at >= text.size() || text[at] != c) return false;
+  }
+  return at == text.size();
 }
 
 std::string printable(std::string_view text) {

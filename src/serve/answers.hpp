@@ -46,6 +46,9 @@ inline bool reads(http::Method method) {
 // Only printable ASCII of what a client sent in its head, which need not be UTF-8.
 std::string printable(std::string_view text);
 
+// Whether a segment of a path, which may have percent-encoded bytes (RFC 3986), is this text.
+bool is_segment(std::string_view segment, std::string_view text);
+
 // /health, /v2/health/live and /v2/health/ready; null for any other path.
 struct HealthRoute {
   std::string_view path;

@@ -169,7 +169,7 @@ void WorkerMetrics::count_rejection(std::string_view reason) {
 }
 
 std::string render_metrics(const Workers& workers, const ServedModel& model,
-                           const ReloadCounters& reloads, std::string_view version) {
+                           const ControlMetrics& control, std::string_view version) {
   Page page(workers);
   write_requests(page);
   write_connections(page);
@@ -191,7 +191,14 @@ std::string render_metrics(const Workers& workers, const ServedModel& model,
   page.metric("iris_model_reloads_total", "counter",
               "Times the model was to be loaded again, by what came of it.");
   for (std::size_t i = 0; i < kReloadResultNames.size(); ++i) {
-    page.sample(fmt::format("{{result=\"{}\"}}", kReloadResultNames[i]), reloads[i].value());
+    page.sample(fmt::format("{{result=\"{}\"}}", kReloadResultNames[i]),
+                control.reloads[i].value());
+  }
+  page.metric("iris_admin_refused_total", "counter",
+              "Requests of the admin port refused, by reason.");
+  for (std::size_t i = 0; i < kAccessReasons.size(); ++i) {
+    page.sample(fmt::format("{{reason=\"{}\"}}", kAccessReasons[i]),
+                control.admin_refused[i].value());
   }
   return page.take();
 }

@@ -19,7 +19,7 @@ enum class Route { kPredict, kInfer, kModel, kHealth, kPage, kOther };
 inline constexpr std::array<std::string_view, 6> kRouteNames = {"predict", "infer", "model",
                                                                 "health",  "page",  "other"};
 
-inline constexpr std::array kStatusCodes = {200, 400, 404, 405, 408, 413,
+inline constexpr std::array kStatusCodes = {200, 400, 401, 404, 405, 408, 413,
                                             415, 429, 431, 500, 501, 503};
 
 // What came of loading the model again.
@@ -28,17 +28,23 @@ inline constexpr std::array<std::string_view, 3> kReloadResultNames = {"replaced
                                                                        "refused"};
 using ReloadCounters = std::array<http::Counter, kReloadResultNames.size()>;
 
+// Why the admin port refused a request.
+inline constexpr std::array<std::string_view, 2> kAccessReasons = {"token_missing", "token_wrong"};
+
+// What is counted beside the workers, each by one thread.
+struct ControlMetrics {
+  ReloadCounters reloads;
+  std::array<http::Counter, kAccessReasons.size()> admin_refused;
+};
+
 // Why requests were refused. The last stands for what is not in the list, which is a bug.
-inline constexpr auto kRejectionReasons =
-    std::to_array<std::string_view>({"admission",   "binary_size",  "body_too_large",
-                                     "connections", "datatype",     "draining",
-                                     "feature",     "framing",      "header_too_large",
-                                     "json_depth",  "json_syntax",  "json_type",
-                                     "media_type",  "memory",       "method",
-                                     "model",       "number_range", "output",
-                                     "parameter",   "read_timeout", "route",
-                                     "rows",        "shape",        "width",
-                                     "unknown"});
+inline constexpr auto kRejectionReasons = std::to_array<std::string_view>(
+    {"admission",   "binary_size",  "body_too_large", "connections",      "datatype",
+     "draining",    "feature",      "framing",        "header_too_large", "json_depth",
+     "json_syntax", "json_type",    "media_type",     "memory",           "method",
+     "model",       "number_range", "output",         "parameter",        "read_timeout",
+     "route",       "rows",         "shape",          "token_missing",    "token_wrong",
+     "width",       "unknown"});
 
 // One thread's counts; it alone writes them.
 struct alignas(64) WorkerMetrics {
@@ -55,7 +61,7 @@ struct alignas(64) WorkerMetrics {
 
 // The sum over all threads as text.
 std::string render_metrics(const std::vector<std::unique_ptr<WorkerMetrics>>& workers,
-                           const ServedModel& model, const ReloadCounters& reloads,
+                           const ServedModel& model, const ControlMetrics& control,
                            std::string_view version);
 
 }  // namespace iris::serve

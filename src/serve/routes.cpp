@@ -17,6 +17,19 @@ std::string_view name_of(http::Method method) {
   return "other";
 }
 
+// What is answered without a token: whether it is well, and what it is, but not of which model.
+bool is_open(std::string_view path) {
+  return find_health_route(path) != nullptr || path == "/" || path == "/openapi.json" ||
+         (is_v2_path(path) && path.ends_with("/ready"));
+}
+
+// What a request that was refused is counted with.
+Route route_of(std::string_view path) {
+  if (path == "/predict") return Route::kPredict;
+  if (!is_v2_path(path)) return Route::kOther;
+  return path.ends_with("/infer") ? Route::kInfer : Route::kModel;
+}
+
 }  // namespace
 
 ServiceRoutes::ServiceRoutes(const RoutesContext& context)
@@ -25,6 +38,7 @@ ServiceRoutes::ServiceRoutes(const RoutesContext& context)
       model_(context.models),
       phases_(context.clock),
       sampler_(context.access_log_share),
+      access_(context.tokens),
       predict_(model_.get().signature, metrics_),
       v2_(model_.get().signature, metrics_, context.info.version) {}
 
@@ -58,6 +72,10 @@ Outcome ServiceRoutes::answer(const http::Request& request, http::Response& resp
     write_error(response, 429, "over the admission limit: too much is waiting; try again",
                 kRetryAfter);
     return {request.path == "/predict" ? Route::kPredict : Route::kInfer, "admission"};
+  }
+  if (access_.asks_for_token() && !is_open(request.path)) {
+    const auto refusal = access_.refuse(request, response);
+    if (!refusal.empty()) return {route_of(request.path), refusal};
   }
   if (request.path == "/predict") {
     return {Route::kPredict, predict_.answer(request, model_.get(), phases_, response)};

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "http/handler.hpp"
+#include "serve/access.hpp"
 #include "serve/access_log.hpp"
 #include "serve/answers.hpp"
 #include "serve/metrics.hpp"
@@ -28,7 +29,8 @@ struct RoutesContext {
   const Clock& clock;
   ServiceInfo info{};
   AccessLog* access_log = nullptr;
-  double access_log_share = 1;  // of the requests
+  double access_log_share = 1;           // of the requests
+  const AccessTokens* tokens = nullptr;  // null: everybody may ask
 };
 
 // Finds the route, has it answer, counts, logs. One for each thread.
@@ -52,6 +54,7 @@ class ServiceRoutes final : public http::Handler {
   ModelStore::View model_;
   PhaseClock phases_;
   Sampler sampler_;
+  AccessCheck access_;
   PredictRoute predict_;
   V2Routes v2_;
 };

@@ -12,6 +12,7 @@
 #include "http/listen.hpp"
 #include "serve/access_log.hpp"
 #include "serve/admin_routes.hpp"
+#include "serve/credentials.hpp"
 #include "serve/file_watch.hpp"
 #include "serve/metrics.hpp"
 #include "serve/model_store.hpp"
@@ -65,15 +66,15 @@ http::ServerOptions admin_options(const ServiceOptions& options) {
 // The thread that calls run() has the signals, the admin port and the end; the workers serve.
 struct Service::State {
   State(const ServiceOptions& service_options, std::shared_ptr<const ServedModel> served,
-        std::unique_ptr<AccessLog> its_access_log, const Clock& its_clock, Log& its_log)
+        std::unique_ptr<AccessLog> its_access_log, std::unique_ptr<Credentials> its_credentials,
+        const Clock& its_clock, Log& its_log)
       : options(service_options),
         models(std::move(served)),
+        credentials(std::move(its_credentials)),
         clock(its_clock),
         log(its_log),
         access_log(std::move(its_access_log)),
-        admin_routes(
-            [this] { return render_metrics(metrics, *models.current(), reloads, options.version); },
-            draining),
+        admin_routes(admin_tasks(), models, control_metrics, draining, credentials->admin_token()),
         admin(control, admin_options(options), admin_routes, admin_counters, clock, 1) {
     options.http = share_of_one_thread(options);
     for (std::size_t i = 0; i < options.threads; ++i) {
@@ -85,13 +86,16 @@ struct Service::State {
                                       .clock = clock,
                                       .info = {options.version},
                                       .access_log = access_log.get(),
-                                      .access_log_share = options.access_log_share}));
+                                      .access_log_share = options.access_log_share,
+                                      .tokens = credentials->token()}));
     }
   }
 
+  AdminTasks admin_tasks();
   Result<void> open_sockets();
   void watch_files();
-  void reload(Reloader::Cause cause);
+  void reload_all();
+  void reload_model(Reloader::Cause cause, Reloader::Done done = {});
   void flush_access_log();
   void retire(const std::shared_ptr<const ServedModel>& model);
   void end();
@@ -101,6 +105,7 @@ struct Service::State {
 
   ServiceOptions options;
   ModelStore models;
+  const std::unique_ptr<Credentials> credentials;
   const Clock& clock;
   Log& log;
   const std::unique_ptr<AccessLog> access_log;  // null for none
@@ -112,16 +117,32 @@ struct Service::State {
   http::Timer drain_deadline{control, [this] { abort(); }};
   http::Timer access_log_flush{control, [this] { flush_access_log(); }};
   http::Counters admin_counters;
+  ControlMetrics control_metrics;
   AdminRoutes admin_routes;
   http::Server admin;
   std::vector<std::unique_ptr<Worker>> workers;
   std::size_t drained = 0;  // workers with nothing left
   std::atomic<std::size_t> cut{0};
-  ReloadCounters reloads;
   Reloader reloader{
-      options.model_path, models, reloads, clock, log, [this](auto retired) { retire(retired); }};
+      options.model_path, models, control_metrics.reloads, clock, log, [this](auto retired) {
+        retire(retired);
+      }};
   std::optional<FileWatch> watch;
 };
+
+AdminTasks Service::State::admin_tasks() {
+  AdminTasks tasks;
+  tasks.metrics_page = [this] {
+    return render_metrics(metrics, *models.current(), control_metrics, options.version);
+  };
+  if (options.model_path.empty()) return tasks;
+  tasks.reload = [this](const Reloader::Done& done) {
+    reload_model(Reloader::Cause::kAdmin, [this, done](const Reloader::Outcome& outcome) {
+      control.post([done, outcome] { done(outcome); });
+    });
+  };
+  return tasks;
+}
 
 Result<void> Service::State::open_sockets() {
   auto inherited = http::inherited_listeners();
@@ -141,7 +162,7 @@ Result<void> Service::State::open_sockets() {
   }
   address = http::local_address(sockets.front());
   for (std::size_t i = 0; i < workers.size(); ++i) {
-    workers[i]->server.listen(std::move(sockets[i]));
+    workers[i]->server.listen(std::move(sockets[i]), credentials->tls());
   }
 
   Fd admin_socket;
@@ -153,14 +174,17 @@ Result<void> Service::State::open_sockets() {
     admin_socket = std::move(opened->front());
   }
   admin_address = http::local_address(admin_socket);
-  admin.listen(std::move(admin_socket));
+  admin.listen(std::move(admin_socket), credentials->tls());
   return {};
 }
 
 void Service::State::watch_files() {
   std::vector<WatchedFile> files;
   if (!options.model_path.empty()) {
-    files.push_back({options.model_path, [this] { reload(Reloader::Cause::kFileChanged); }});
+    files.push_back({options.model_path, [this] { reload_model(Reloader::Cause::kFileChanged); }});
+  }
+  for (auto& path : credentials->files()) {
+    files.push_back({std::move(path), [this] { credentials->reload(); }});
   }
   if (files.empty()) return;
   watch.emplace(control, std::move(files));
@@ -170,8 +194,14 @@ void Service::State::watch_files() {
   }
 }
 
-void Service::State::reload(Reloader::Cause cause) {
-  if (!options.model_path.empty()) reloader.request(cause);
+void Service::State::reload_all() {
+  log.info("SIGHUP: reading the files again");
+  credentials->reload();
+  if (!options.model_path.empty()) reload_model(Reloader::Cause::kSignal);
+}
+
+void Service::State::reload_model(Reloader::Cause cause, Reloader::Done done) {
+  reloader.request(cause, std::move(done));
 }
 
 // Every thread lets go of the model, one that is idle, too; it ends in a thread that does not
@@ -221,8 +251,7 @@ void Service::State::abort() {
 }
 
 std::size_t Service::State::run() {
-  const Signals signals(
-      control, [this](int signal) { signal == SIGHUP ? reload(Reloader::Cause::kSignal) : end(); });
+  const Signals signals(control, [this](int signal) { signal == SIGHUP ? reload_all() : end(); });
   for (const auto& worker : workers) {
     worker->thread = std::thread([&loop = worker->loop] { loop.run(); });
   }
@@ -246,8 +275,10 @@ Result<std::unique_ptr<Service>> Service::open(const ServiceOptions& options,
     if (!opened) return tl::unexpected(opened.error());
     access_log = std::move(*opened);
   }
-  auto state =
-      std::make_unique<State>(options, std::move(model), std::move(access_log), clock, log);
+  auto credentials = Credentials::load(options.credentials, log);
+  if (!credentials) return tl::unexpected(credentials.error());
+  auto state = std::make_unique<State>(options, std::move(model), std::move(access_log),
+                                       std::move(*credentials), clock, log);
   if (auto opened = state->open_sockets(); !opened) return tl::unexpected(opened.error());
   return std::unique_ptr<Service>(new Service(std::move(state)));
 }

@@ -13,6 +13,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "http/server.hpp"
+#include "serve/credentials.hpp"
 #include "serve/served_model.hpp"
 
 namespace iris::serve {
@@ -28,6 +29,7 @@ struct ServiceOptions {
   double access_log_share = 1;  // of the requests, by even choice
   // max_connections, max_held_bytes and max_waiting are those of the whole service.
   http::ServerOptions http{};
+  CredentialPaths credentials{};
   std::string model_path{};  // loaded again when asked to or changed; empty: never
   std::string version{};     // of the program
 };
@@ -45,7 +47,7 @@ class Service {
   std::string address() const;
   std::string admin_address() const;
 
-  // On SIGHUP, and when the file changes, the model is loaded anew (reloader.hpp).
+  // On SIGHUP, and when they change, the model (reloader.hpp) and the credentials are read again.
   //
   // Serves until SIGTERM or SIGINT, then drains: readiness fails, answers close their connections,
   // and it returns when the last is written or the drain timeout is over. A second signal ends it

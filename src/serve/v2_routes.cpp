@@ -53,31 +53,8 @@ std::optional<ModelPath> parse_model_path(std::string_view path) {
   return parsed;
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-// Whether a segment of a path, which may have percent-encoded bytes (RFC 3986), is this text.
-bool names(std::string_view segment, std::string_view text) {
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < segment.size(); ++i, ++at) {
-    char c = segment[i];
-    if (c == '%' && i + 2 < segment.size()) {
-      const int high = hex_digit(segment[i + 1]);
-      const int low = hex_digit(segment[i + 2]);
-      if (high < 0 || low < 0) return false;
-      c = static_cast<char>(high << 4 | low);
-      i += 2;
-    }
-    if (at >= text.size() || text[at] != c) return false;
-  }
-  return at == text.size();
-}
-
 Refusal write_no_model(http::Response& response, const ModelPath& path, const ServedModel& model) {
-  if (!names(path.model, model.name)) {
+  if (!is_segment(path.model, model.name)) {
     write_error(response, 404,
                 fmt::format("no model {}; there is {}", in_quotes(printable(path.model)),
                             in_quotes(model.name)));
@@ -131,8 +108,8 @@ Outcome V2Routes::answer(const http::Request& request, const ServedModel& model,
   const auto path = parse_model_path(request.path);
   if (!path) return {Route::kOther, write_no_route(response, kWhatThereIs)};
   const Route route = path->action == Action::kInfer ? Route::kInfer : Route::kModel;
-  if (!names(path->model, model.name) ||
-      (path->version && !names(*path->version, model.v2.version))) {
+  if (!is_segment(path->model, model.name) ||
+      (path->version && !is_segment(*path->version, model.v2.version))) {
     return {route, write_no_model(response, *path, model)};
   }
   switch (path->action) {

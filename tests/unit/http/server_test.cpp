@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 class Echo final : public Handler {
  public:
   void handle(const Request& request, Response& response) override {
+    if (request.path == "/later") return later.push_back(response.answer_later());
     response.begin(200);
     append(response.body(), request.path);
     append(response.body(), " ");
@@ -37,6 +38,7 @@ class Echo final : public Handler {
   }
 
   std::function<void()> while_slow;
+  std::vector<std::shared_ptr<Later>> later;
 };
 
 class ServerTest : public testing::Test {
@@ -123,6 +125,43 @@ TEST_F(ServerTest, AnswersPipelinedRequestsInOrder) {
   }
   EXPECT_EQ(counters_.requests.value(), 500U);
   EXPECT_EQ(counters_.in_flight.value(), 0U);
+}
+
+// The answer is given by another's hand, and what is behind it waits.
+TEST_F(ServerTest, AnswersLater) {
+  serve({});
+  const auto client = connect();
+  const std::string later = "GET /later HTTP/1.1\r\nHost: x\r\n\r\n";
+  send(client, kGet + later + kGet);
+  EXPECT_TRUE(receive(client, "/a ").ends_with("/a "));
+  ASSERT_TRUE(run_until([&] { return echo_.later.size() == 1; }));
+  EXPECT_EQ(counters_.in_flight.value(), 1U);
+  send(client, kGet);
+  clock_.advance(100s);
+  for (int i = 0; i < 20; ++i) loop_.run_once(5ms);
+  EXPECT_EQ(server_->connections(), 1U) << "it is the server that is late";
+  echo_.later[0]->answer([](Response& response) {
+    response.begin(400);
+    append(response.body(), "late");
+  });
+  const auto rest = receive(client, "/a ");
+  EXPECT_NE(rest.find("HTTP/1.1 400"), std::string::npos);
+  EXPECT_LT(rest.find("late"), rest.find("/a ")) << rest;
+  EXPECT_TRUE(run_until([&] { return counters_.requests.value() == 4; }));
+  EXPECT_EQ(counters_.in_flight.value(), 0U);
+}
+
+TEST_F(ServerTest, AnswersNobodyLaterWhoHasGone) {
+  serve({});
+  {
+    const auto client = connect();
+    send(client, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+    ASSERT_TRUE(run_until([&] { return echo_.later.size() == 1; }));
+  }
+  EXPECT_EQ(server_->abort(), 1U);
+  bool asked = false;
+  echo_.later[0]->answer([&](Response&) { asked = true; });
+  EXPECT_FALSE(asked);
 }
 
 TEST_F(ServerTest, AnswersBytesThatComeOneByOne) {

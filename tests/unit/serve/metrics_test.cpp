@@ -27,12 +27,13 @@ TEST(Metrics, SumsTheThreads) {
     workers.back()->count_rejection("width");
     workers.back()->rows.add(7);
   }
-  ReloadCounters reloads;
-  reloads[static_cast<std::size_t>(ReloadResult::kRefused)].add();
+  ControlMetrics control;
+  control.admin_refused[1].add();
+  control.reloads[static_cast<std::size_t>(ReloadResult::kRefused)].add();
   auto model = *example_served_model();
   model.loaded_at = WallTime{1'700'000'000s + 500ms};
   model.load_duration = 2ms;
-  const auto page = render_metrics(workers, model, reloads, "1.2.3");
+  const auto page = render_metrics(workers, model, control, "1.2.3");
   for (const char* line : {
            "iris_requests_received_total 6",
            "iris_connections 2",
@@ -54,6 +55,8 @@ TEST(Metrics, SumsTheThreads) {
            "iris_model_load_duration_seconds 0.002",
            "iris_model_reloads_total{result=\"replaced\"} 0",
            "iris_model_reloads_total{result=\"refused\"} 1",
+           "iris_admin_refused_total{reason=\"token_missing\"} 0",
+           "iris_admin_refused_total{reason=\"token_wrong\"} 1",
        }) {
     EXPECT_TRUE(has_line(page, line)) << line << "\nis not in\n" << page;
   }

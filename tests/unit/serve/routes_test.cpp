@@ -108,13 +108,44 @@ TEST_F(RoutesTest, CountsEveryAnswerAndWhyItRefused) {
 
 TEST(AdminRoutes, ShowsMetricsAndHealthOnly) {
   const std::atomic<bool> draining{false};
-  AdminRoutes routes([] { return std::string("page"); }, draining);
+  const ModelStore models{example_served_model()};
+  ControlMetrics metrics;
+  AdminRoutes routes({.metrics_page = [] { return "page"; }, .reload = {}}, models, metrics,
+                     draining);
   const auto answer = ask(routes, {.method = Method::kGet, .path = "/metrics"});
   EXPECT_EQ(answer.body, "page");
   EXPECT_NE(answer.head.find("text/plain; version=0.0.4"), std::string::npos);
   EXPECT_EQ(ask(routes, {.method = Method::kGet, .path = "/health"}).status, 200);
   EXPECT_EQ(ask(routes, {.method = Method::kPost, .path = "/predict"}).status, 404);
   EXPECT_EQ(ask(routes, {.method = Method::kPost, .path = "/metrics"}).status, 405);
+}
+
+TEST(AdminRoutes, LoadsTheModelThatIsNamed) {
+  const std::atomic<bool> draining{false};
+  const ModelStore models{example_served_model()};
+  ControlMetrics metrics;
+  std::vector<Reloader::Done> asked;
+  AdminRoutes routes({.metrics_page = {}, .reload = [&](auto done) { asked.push_back(done); }},
+                     models, metrics, draining);
+  const auto post = [&](std::string_view path) {
+    return ask(routes, {.method = Method::kPost, .path = path}).status;
+  };
+  EXPECT_EQ(post("/v2/repository/models/other/load"), 404);
+  EXPECT_EQ(post("/v2/repository/models//load"), 404);
+  EXPECT_EQ(
+      ask(routes, {.method = Method::kGet, .path = "/v2/repository/models/example/load"}).status,
+      405);
+  EXPECT_TRUE(asked.empty());
+  http::Buffer out;
+  http::Response response(out, {});
+  routes.handle({.method = Method::kPost, .path = "/v2/repository/models/example/load"}, response);
+  EXPECT_EQ(asked.size(), 1U);
+  EXPECT_TRUE(response.later()) << "the answer comes when the model was loaded";
+
+  AdminRoutes without({}, models, metrics, draining);
+  EXPECT_EQ(
+      ask(without, {.method = Method::kPost, .path = "/v2/repository/models/example/load"}).status,
+      501);
 }
 
 }  // namespace
