@@ -11,11 +11,11 @@ namespace {
 
 using http::append;
 
-constexpr std::string_view kModels = "/v2/repository/models/";
+constexpr std::string_view kRepository = "/v2/repository/models/";
 constexpr std::string_view kLoad = "/load";
 
 bool is_load_path(std::string_view path) {
-  return path.size() > kModels.size() + kLoad.size() && path.starts_with(kModels) &&
+  return path.size() > kRepository.size() + kLoad.size() && path.starts_with(kRepository) &&
          path.ends_with(kLoad);
 }
 
@@ -66,7 +66,7 @@ void AdminRoutes::load(const http::Request& request, http::Response& response) {
     write_wrong_method(response, "/v2/repository/models/{model}/load", "POST");
     return;
   }
-  auto name = request.path.substr(kModels.size());
+  auto name = request.path.substr(kRepository.size());
   name.remove_suffix(kLoad.size());
   const auto served = models_.current();
   if (!is_segment(name, served->name)) {
