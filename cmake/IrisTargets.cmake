@@ -65,6 +65,20 @@ function(iris_library name)
   target_link_libraries(iris_${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS})
 endfunction()
 
+# iris_embed(folder name file): the bytes of a file as `name` in iris::<folder>::assets, whose header
+# the folder writes itself. The sources are collected in `embedded`.
+function(iris_embed folder name file)
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)
+  add_custom_command(
+    OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} -D INPUT=${file} -D OUTPUT=${output} -D NAME=${name}
+            -D NAMESPACE=iris::${folder}::assets -P ${CMAKE_SOURCE_DIR}/cmake/EmbedFile.cmake
+    DEPENDS ${file} ${CMAKE_SOURCE_DIR}/cmake/EmbedFile.cmake
+    VERBATIM)
+  set_source_files_properties(${output} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  set(embedded ${embedded} ${output} PARENT_SCOPE)
+endfunction()
+
 # iris_unit_test(folder SOURCES a_test.cpp …): the GoogleTest program of one folder of src/.
 # SINGLE_FILES where the files have fixtures of the same names. THREADS where what is tested runs
 # threads: the thread sanitizer has nothing to find in the others, and is not made to build them.

@@ -31,13 +31,26 @@ void Digest::update(std::string_view bytes) {
   if (EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) != 1) std::abort();
 }
 
-std::string Digest::hex() {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> raw{};
+std::basic_string<unsigned char> Digest::finish() {
+  std::basic_string<unsigned char> raw(EVP_MAX_MD_SIZE, '\0');
   unsigned size = 0;
   if (EVP_DigestFinal_ex(context_.get(), raw.data(), &size) != 1) std::abort();
+  raw.resize(size);
+  return raw;
+}
+
+std::string Digest::hex() {
   std::string text;
-  text.reserve(std::size_t{size} * 2);
-  for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", raw[i]);
+  for (const auto byte : finish()) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+std::string Digest::base64() {
+  const auto raw = finish();
+  std::string text((raw.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock ends with a zero
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), raw.data(),
+                                   static_cast<int>(raw.size()));
+  text.resize(static_cast<std::size_t>(size));
   return text;
 }
 
@@ -51,6 +64,12 @@ std::string sha256_hex(std::string_view bytes) {
   auto digest = Digest::sha256();
   digest.update(bytes);
   return digest.hex();
+}
+
+std::string sha256_base64(std::string_view bytes) {
+  auto digest = Digest::sha256();
+  digest.update(bytes);
+  return digest.base64();
 }
 
 Result<std::string> md5_hex_of_file(const std::string& path) {

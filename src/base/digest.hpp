@@ -19,7 +19,9 @@ class Digest {
   static Digest sha256();
 
   void update(std::string_view bytes);
-  std::string hex();  // once, at the end
+  // One of these once, at the end.
+  std::string hex();
+  std::string base64();
 
  private:
   struct Free {
@@ -27,11 +29,15 @@ class Digest {
   };
   explicit Digest(const evp_md_st* kind);
 
+  std::basic_string<unsigned char> finish();
+
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
 
 std::string md5_hex(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);
+// In base 64, as a Content-Security-Policy names a script.
+std::string sha256_base64(std::string_view bytes);
 
 // Streams the file; fails when it cannot be read.
 Result<std::string> md5_hex_of_file(const std::string& path);

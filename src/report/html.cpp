@@ -13,27 +13,8 @@
 namespace iris::report {
 namespace {
 
-// The bytes that hexadecimal text stands for, in base 64.
-std::string base64_of_hex(std::string_view hex) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const auto nibble = [&](std::size_t i) -> unsigned {
-    if (i >= hex.size()) return 0;
-    return static_cast<unsigned>(hex[i] <= '9' ? hex[i] - '0' : hex[i] - 'a' + 10);
-  };
-  // Three nibbles are two characters.
-  std::string out;
-  for (std::size_t i = 0; i < hex.size(); i += 3) {
-    const unsigned bits = nibble(i) << 8 | nibble(i + 1) << 4 | nibble(i + 2);
-    out += kAlphabet[bits >> 6];
-    if (i + 1 < hex.size()) out += kAlphabet[bits & 63];
-  }
-  while (out.size() % 4 != 0) out += '=';
-  return out;
-}
-
 std::string policy_source(std::string_view script) {
-  return "'sha256-" + base64_of_hex(sha256_hex(script)) + "'";
+  return "'sha256-" + sha256_base64(script) + "'";
 }
 
 // A script element. The browser's hash covers exactly what stands between the tags.

@@ -48,8 +48,8 @@ bool JsonReader::read_unused_scalar(Value& value, Type type) {
       return value.get_bool().get(flag) == simdjson::SUCCESS || not_json();
     case Type::null:
       // As a token, for is_null() answers no to what only begins like null.
-      null = trimmed(value.raw_json_token()) == "null";
-      return (null && value.is_null()) || not_json();
+      if (trimmed(value.raw_json_token()) != "null") return not_json();
+      return (value.is_null().get(null) == simdjson::SUCCESS && null) || not_json();
     default:
       return read_unused_number(value);
   }

@@ -1,5 +1,7 @@
 #include "serve/routes.hpp"
 
+#include "serve/about_routes.hpp"
+
 namespace iris::serve {
 namespace {
 
@@ -84,9 +86,14 @@ Outcome ServiceRoutes::answer(const http::Request& request, http::Response& resp
   if (const auto* health = find_health_route(request.path)) {
     return {Route::kHealth, answer_health(*health, request.method, draining, response)};
   }
-  if (is_v2_path(request.path))
+  if (is_v2_path(request.path)) {
     return v2_.answer(request, model_.get(), draining, phases_, response);
-  return {Route::kOther, write_no_route(response, "POST /predict, GET /v2 and GET /health")};
+  }
+  if (const auto refusal = answer_about(request, model_.get(), context_.info, response)) {
+    return {Route::kPage, *refusal};
+  }
+  return {Route::kOther,
+          write_no_route(response, "POST /predict, GET /v2, GET /health, GET / and /openapi.json")};
 }
 
 void ServiceRoutes::refuse(const http::Fault& fault, http::Response& response) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <string>
 
 #include "http/handler.hpp"
 #include "serve/access.hpp"
@@ -12,14 +11,10 @@
 #include "serve/model_store.hpp"
 #include "serve/phases.hpp"
 #include "serve/predict_route.hpp"
+#include "serve/service_info.hpp"
 #include "serve/v2_routes.hpp"
 
 namespace iris::serve {
-
-// What the routes tell of the service as a whole.
-struct ServiceInfo {
-  std::string version{};  // of the program
-};
 
 // What the routes of one thread work with.
 struct RoutesContext {

@@ -1,5 +1,6 @@
 #include "serve/served_model.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/digest.hpp"
@@ -11,6 +12,8 @@
 namespace iris::serve {
 
 namespace {
+
+constexpr std::size_t kExamples = 12;
 
 Result<ServedModel> compile(const model::Model& model, const std::string& name,
                             const std::string& digest) {
@@ -25,7 +28,11 @@ Result<ServedModel> compile(const model::Model& model, const std::string& name,
                      .classes_json = "[",
                      .name = name,
                      .digest = digest,
-                     .v2 = make_v2_texts(model.signature, name, digest)};
+                     .v2 = make_v2_texts(model.signature, name, digest),
+                     .examples = {}};
+  const auto examples = std::min(model.golden_rows.size(), kExamples);
+  served.examples.assign(model.golden_rows.begin(),
+                         model.golden_rows.begin() + static_cast<std::ptrdiff_t>(examples));
   for (const auto& label : model.signature.class_labels) {
     http::Buffer text;
     append_json_string(text, label);

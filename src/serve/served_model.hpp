@@ -24,6 +24,7 @@ struct ServedModel {
   WallTime loaded_at{};
   Nanoseconds load_duration{};  // from opening the file to being ready to predict
   V2Texts v2;
+  std::vector<model::GoldenRow> examples;  // some of the model's golden rows
 };
 
 // Compiles the model and has it answer its golden rows. `name` and `digest` are only told on.

@@ -14,6 +14,7 @@
 #include "serve/admin_routes.hpp"
 #include "serve/credentials.hpp"
 #include "serve/file_watch.hpp"
+#include "serve/live_figures.hpp"
 #include "serve/metrics.hpp"
 #include "serve/model_store.hpp"
 #include "serve/reloader.hpp"
@@ -84,7 +85,7 @@ struct Service::State {
                                       .metrics = *metrics.back(),
                                       .draining = draining,
                                       .clock = clock,
-                                      .info = {options.version},
+                                      .info = info(),
                                       .access_log = access_log.get(),
                                       .access_log_share = options.access_log_share,
                                       .tokens = credentials->token()}));
@@ -92,6 +93,9 @@ struct Service::State {
   }
 
   AdminTasks admin_tasks();
+  ServiceInfo info() {
+    return {options.version, [this] { return render_live_figures(metrics, clock.steady()); }};
+  }
   Result<void> open_sockets();
   void watch_files();
   void reload_all();

@@ -51,6 +51,7 @@ TEST_F(FileTest, ReadNamesTheBoundAndTheFile) {
 TEST_F(FileTest, DigestsMatchTheirPublishedValues) {
   EXPECT_EQ(md5_hex(""), "d41d8cd98f00b204e9800998ecf8427e");
   EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(sha256_base64("abc"), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
   const std::string path = folder_ + "/f";
   ASSERT_TRUE(write_file(path, std::string(200'000, 'x')));
   EXPECT_EQ(*md5_hex_of_file(path), md5_hex(std::string(200'000, 'x')));
