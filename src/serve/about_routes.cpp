@@ -22,7 +22,7 @@ std::optional<Refusal> answer_about(const http::Request& request, const ServedMo
   if (page) {
     write_page(model, info.version, response);
   } else if (openapi) {
-    write_json(make_openapi(model, info.version), response);
+    write_json(make_openapi(model, info), response);
   } else {
     write_json(info.live_figures(), response);
   }

@@ -71,6 +71,23 @@ void add_error_answers(Json& document) {
   }
 }
 
+// Health, the page and this document are open to everybody.
+void add_security(Json& document) {
+  document["components"]["securitySchemes"]["token"] = {{"type", "http"}, {"scheme", "bearer"}};
+  document["components"]["responses"]["Unauthorized"] = {
+      {"description", "No token of this port, or a wrong one"},
+      {"headers", {{"WWW-Authenticate", {{"required", true}, {"schema", {{"type", "string"}}}}}}},
+      {"content", {{"application/json", {{"schema", schema_ref("Error")}}}}}};
+  for (auto& [path, item] : document["paths"].items()) {
+    const bool open = path == "/" || path == "/openapi.json" || path == "/health" ||
+                      path.starts_with("/v2/health/") || path.ends_with("/ready");
+    if (open) continue;
+    auto& operation = item.contains("get") ? item["get"] : item["post"];
+    operation["security"] = {{{"token", Json::array()}}};
+    operation["responses"]["401"] = ref("responses", "Unauthorized");
+  }
+}
+
 // Each path of a model is a path of each of its versions, too.
 void add_versions(Json& document, const ServedModel& model) {
   constexpr std::string_view kModel = "/v2/models/{model}";
@@ -158,11 +175,12 @@ void add_schemas(Json& schemas, const ServedModel& model) {
 
 }  // namespace
 
-std::string make_openapi(const ServedModel& model, std::string_view version) {
+std::string make_openapi(const ServedModel& model, const ServiceInfo& info) {
   Json document = Json::parse(assets::openapi_json);
-  document["info"]["version"] = version;
+  document["info"]["version"] = info.version;
   add_versions(document, model);
   add_error_answers(document);
+  if (info.asks_for_token) add_security(document);
   add_schemas(document["components"]["schemas"], model);
   // A class of another encoding than UTF-8 is shown as well as it can be.
   return document.dump(-1, ' ', false, Json::error_handler_t::replace);

@@ -3,13 +3,12 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "serve/served_model.hpp"
+#include "serve/service_info.hpp"
 
 namespace iris::serve {
 
-// `version` is the program's.
-std::string make_openapi(const ServedModel& model, std::string_view version);
+std::string make_openapi(const ServedModel& model, const ServiceInfo& info);
 
 }  // namespace iris::serve

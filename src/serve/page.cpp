@@ -13,25 +13,25 @@ namespace iris::serve {
 namespace {
 
 // Single-precision numbers, so that 0.2f is written as 0.2.
-using Json = nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::string, bool,
-                                  std::int64_t, std::uint64_t, float>;
+using FloatJson = nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::string, bool,
+                                       std::int64_t, std::uint64_t, float>;
 
 // What the script needs to know of the model.
 std::string model_json(const ServedModel& model, std::string_view version) {
   const auto& signature = model.signature;
-  Json json = {{"name", model.name},
-               {"version", model.v2.version},
-               {"digest", model.digest},
-               {"program", version},
-               {"features", signature.feature_names},
-               {"classes", signature.class_labels},
-               {"input", signature.input_name},
-               {"outputs", {signature.label_name, signature.probabilities_name}},
-               {"examples", Json::array()}};
+  FloatJson json = {{"name", model.name},
+                    {"version", model.v2.version},
+                    {"digest", model.digest},
+                    {"program", version},
+                    {"features", signature.feature_names},
+                    {"classes", signature.class_labels},
+                    {"input", signature.input_name},
+                    {"outputs", {signature.label_name, signature.probabilities_name}},
+                    {"examples", FloatJson::array()}};
   for (const auto& example : model.examples) {
     json["examples"].push_back({{"label", example.label}, {"row", example.row}});
   }
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json.dump(-1, ' ', false, FloatJson::error_handler_t::replace);
 }
 
 // A script element ends at the first "</script", whatever stands around it; "\u003c" is the same

@@ -19,7 +19,8 @@ std::string_view name_of(http::Method method) {
   return "other";
 }
 
-// What is answered without a token: whether it is well, and what it is, but not of which model.
+// What is answered without a token: whether it is well, and the page and the contract, which a
+// browser must be able to open and which name the model's features and classes.
 bool is_open(std::string_view path) {
   return find_health_route(path) != nullptr || path == "/" || path == "/openapi.json" ||
          (is_v2_path(path) && path.ends_with("/ready"));

@@ -94,7 +94,8 @@ struct Service::State {
 
   AdminTasks admin_tasks();
   ServiceInfo info() {
-    return {options.version, [this] { return render_live_figures(metrics, clock.steady()); }};
+    return {options.version, credentials->token() != nullptr,
+            [this] { return render_live_figures(metrics, clock.steady()); }};
   }
   Result<void> open_sockets();
   void watch_files();

@@ -9,6 +9,12 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
+// Services may ask for a token; the field for it is there once one did.
+function headers(others = {}) {
+  const token = byId('token').value.trim();
+  return token ? {...others, Authorization: `Bearer ${token}`} : others;
+}
+
 // ---- the form
 
 const inputs = model.features.map((name, index) => {
@@ -63,13 +69,11 @@ function showError(text) {
 let asked = 0;
 async function predict() {
   const turn = ++asked;
-  const headers = {'Content-Type': 'application/json'};
-  if (byId('token').value) headers.Authorization = `Bearer ${byId('token').value}`;
   const start = performance.now();
   try {
     const response = await fetch('predict', {
       method: 'POST',
-      headers,
+      headers: headers({'Content-Type': 'application/json'}),
       body: JSON.stringify({instances: [readRow()], parameters: {probabilities: true}}),
     });
     const answer = await response.json();
@@ -207,12 +211,13 @@ function showFigures(now) {
 async function look() {
   if (!document.hidden) {
     try {
-      const response = await fetch('live.json', {cache: 'no-store'});
+      const response = await fetch('live.json', {cache: 'no-store', headers: headers()});
+      if (response.status === 401) byId('token-field').hidden = false;
       if (!response.ok) throw new Error(`status ${response.status}`);
       showFigures(await response.json());
       showStatus('serving', true);
     } catch {
-      showStatus('no answer', false);
+      showStatus(byId('token-field').hidden ? 'no answer' : 'asks for a token', false);
       last = null;
     }
   }
