@@ -46,10 +46,10 @@ endif()
 target_compile_definitions(iris_options INTERFACE BOOST_ASIO_NO_DEPRECATED)
 
 if(IRIS_STATIC)
-  set(OPENSSL_USE_STATIC_LIBS TRUE)
+  set(IRIS_NETTLE_NAMES libnettle.a)
   set(Protobuf_USE_STATIC_LIBS TRUE)
   target_compile_options(iris_options INTERFACE -ffunction-sections -fdata-sections)
-  target_link_options(iris_options INTERFACE -Wl,--gc-sections -Wl,--as-needed -s)
+  target_link_options(iris_options INTERFACE -Wl,--gc-sections -Wl,--as-needed)
 endif()
 
 # iris_library(name SOURCES a.cpp … USES base …): the static library of one folder of src/.

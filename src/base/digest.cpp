@@ -1,56 +1,58 @@
 #include "base/digest.hpp"
 
-#include <openssl/evp.h>
+#include <nettle/base64.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 
 namespace iris {
 
-void Digest::Free::operator()(evp_md_ctx_st* context) const {
-  EVP_MD_CTX_free(context);
-}
-
-Digest::Digest(const evp_md_st* kind) : context_(EVP_MD_CTX_new()) {
-  if (!context_ || EVP_DigestInit_ex(context_.get(), kind, nullptr) != 1) std::abort();
-}
-
 Digest Digest::md5() {
-  return Digest(EVP_md5());
+  md5_ctx context;
+  md5_init(&context);
+  return Digest(context);
 }
 
 Digest Digest::sha256() {
-  return Digest(EVP_sha256());
+  sha256_ctx context;
+  sha256_init(&context);
+  return Digest(context);
 }
 
 void Digest::update(std::string_view bytes) {
-  if (EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) != 1) std::abort();
+  const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  if (auto* md5 = std::get_if<md5_ctx>(&context_)) {
+    md5_update(md5, bytes.size(), data);
+  } else {
+    sha256_update(&std::get<sha256_ctx>(context_), bytes.size(), data);
+  }
 }
 
-std::basic_string<unsigned char> Digest::finish() {
-  std::basic_string<unsigned char> raw(EVP_MAX_MD_SIZE, '\0');
-  unsigned size = 0;
-  if (EVP_DigestFinal_ex(context_.get(), raw.data(), &size) != 1) std::abort();
-  raw.resize(size);
-  return raw;
+std::string_view Digest::finish() {
+  std::size_t size = SHA256_DIGEST_SIZE;
+  if (auto* md5 = std::get_if<md5_ctx>(&context_)) {
+    size = MD5_DIGEST_SIZE;
+    md5_digest(md5, size, raw_.data());
+  } else {
+    sha256_digest(&std::get<sha256_ctx>(context_), size, raw_.data());
+  }
+  return {reinterpret_cast<const char*>(raw_.data()), size};
 }
 
 std::string Digest::hex() {
   std::string text;
-  for (const auto byte : finish()) text += fmt::format("{:02x}", byte);
+  for (const char byte : finish()) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
   return text;
 }
 
 std::string Digest::base64() {
   const auto raw = finish();
-  std::string text((raw.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock ends with a zero
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), raw.data(),
-                                   static_cast<int>(raw.size()));
-  text.resize(static_cast<std::size_t>(size));
+  std::string text(BASE64_ENCODE_RAW_LENGTH(raw.size()), '\0');
+  base64_encode_raw(text.data(), raw.size(), reinterpret_cast<const std::uint8_t*>(raw.data()));
   return text;
 }
 

@@ -1,14 +1,17 @@
-// Digests as lower-case hexadecimal text (OpenSSL). MD5 is DVC's content address, not a safeguard.
+// Digests as lower-case hexadecimal text (Nettle, which is small enough for every `iris serve` to
+// load). MD5 is DVC's content address, not a safeguard.
 #pragma once
 
-#include <memory>
+#include <nettle/md5.h>
+#include <nettle/sha2.h>
+
+#include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "base/result.hpp"
-
-struct evp_md_ctx_st;  // OpenSSL's
-struct evp_md_st;
 
 namespace iris {
 
@@ -24,14 +27,13 @@ class Digest {
   std::string base64();
 
  private:
-  struct Free {
-    void operator()(evp_md_ctx_st* context) const;
-  };
-  explicit Digest(const evp_md_st* kind);
+  using Context = std::variant<md5_ctx, sha256_ctx>;
+  explicit Digest(const Context& context) : context_(context) {}
 
-  std::basic_string<unsigned char> finish();
+  std::string_view finish();
 
-  std::unique_ptr<evp_md_ctx_st, Free> context_;
+  Context context_;
+  std::array<std::uint8_t, SHA256_DIGEST_SIZE> raw_{};
 };
 
 std::string md5_hex(std::string_view bytes);

@@ -1,6 +1,6 @@
 #include "serve/access.hpp"
 
-#include <openssl/crypto.h>
+#include <nettle/memops.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -46,7 +46,7 @@ Result<std::shared_ptr<const AccessToken>> AccessToken::read(const std::string& 
 
 bool AccessToken::matches(std::string_view token) const {
   return token.size() == token_.size() &&
-         CRYPTO_memcmp(token.data(), token_.data(), token_.size()) == 0;
+         memeql_sec(token.data(), token_.data(), token_.size()) == 1;
 }
 
 Refusal AccessCheck::refuse(const http::Request& request, http::Response& response) {
