@@ -34,8 +34,8 @@ class Server:
 
     @property
     def address(self):
-        host, port = self.url.removeprefix("http://").rsplit(":", 1)
-        return host, int(port)
+        host, port = self.url.split("//", 1)[1].rsplit(":", 1)
+        return host.strip("[]"), int(port)
 
     def connect(self):
         connection = socket.create_connection(self.address, timeout=10)
@@ -76,7 +76,7 @@ def start_server(iris, model):
             **kwargs,
         )
         started.append(process)
-        urls = re.findall(r"http://\S+?:\d+", read_startup_line(process))
+        urls = re.findall(r"https?://\S+?:\d+", read_startup_line(process))
         assert len(urls) == 2
         return Server(process, *urls)
 

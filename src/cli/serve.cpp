@@ -156,7 +156,7 @@ Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {
   if (cut > 0) {
     context.log.warn("ended; {} requests got no answer in time", cut);
   } else {
-    context.log.info("ended; every request was answered");
+    context.log.info("ended; every request was answered, {} in all", (*service)->requests());
   }
   return ExitCode::kDone;
 }

@@ -20,7 +20,7 @@ constexpr std::size_t kLingerBytes = std::size_t{16} << 20;
 
 // A client in full flow sends its next request within this time of an answer; closing its
 // connection earlier would reset that request.
-constexpr auto kDrainGrace = 200ms;
+constexpr auto kDrainGrace = 1s;
 constexpr auto kAgeGrace = 1s;
 
 // A client that is amidst the handshake when the server drains has so long to end it.
@@ -397,8 +397,8 @@ bool Connection::bytes_are_waiting() const {
 }
 
 bool Connection::cut() {
-  const bool lost =
-      state_ == State::kWriting || later_ || (state_ == State::kReading && in_request_);
+  const bool asked = in_request_ || later_ || bytes_are_waiting();
+  const bool lost = state_ == State::kWriting || (state_ == State::kReading && asked);
   if (lost) close_reason_ = CloseReason::kError;
   return lost;
 }

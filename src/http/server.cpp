@@ -17,6 +17,9 @@ using namespace std::chrono_literals;
 constexpr auto kTick = 100ms;
 constexpr auto kDrainTick = 10ms;
 
+// So long a draining server accepts from a socket that another one has, too.
+constexpr auto kSharedDrainTime = 200ms;
+
 // Accepted at a time, before the connections that are there have their turn.
 constexpr int kAcceptBatch = 64;
 
@@ -40,9 +43,10 @@ Server::~Server() {
   close_listener();
 }
 
-void Server::listen(Fd socket, const TlsIdentities* identities) {
+void Server::listen(Fd socket, const Listening& listening) {
   listener_ = std::move(socket);
-  if (identities != nullptr) identity_.emplace(*identities);
+  listener_is_shared_ = listening.shared;
+  if (listening.identities != nullptr) identity_.emplace(*listening.identities);
   resume_accepting();
 }
 
@@ -153,16 +157,21 @@ void Server::tick() {
   ticking_ = false;
   if (stopped_) return;
   const SteadyTime time = now();
+  // What was on its way to this process is accepted still.
+  if (draining_ && listener_is_shared_ && time - draining_since_ >= kSharedDrainTime) {
+    close_listener();
+  }
   // Backwards, because the last takes the place of one that is removed.
   for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->check(time);
   if (stopped_) return;
-  if (accept_paused_) resume_accepting();
+  if (accept_paused_ && listener_) resume_accepting();
   if (!connections_.empty() || accept_paused_) arm_tick();
   finish_drain_if_done();
 }
 
 void Server::drain(std::function<void()> done) {
   draining_ = true;
+  draining_since_ = now();
   drained_ = std::move(done);
   ticking_ = true;
   timer_.expire_after(0ns);

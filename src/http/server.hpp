@@ -54,6 +54,12 @@ struct ServerOptions {
 // The certificate that new connections are greeted with; a server without one speaks in clear.
 using TlsIdentities = Replaceable<TlsIdentity>;
 
+struct Listening {
+  const TlsIdentities* identities = nullptr;  // what is accepted is spoken to within TLS
+  // Another process has the same socket: when this one drains, new connections are left to it.
+  bool shared = false;
+};
+
 class Server final : EventLoop::Watcher, EventLoop::Background {
  public:
   // Throws std::system_error when the process is out of descriptors.
@@ -63,8 +69,7 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // With `identities`, what is accepted is spoken to within TLS.
-  void listen(Fd socket, const TlsIdentities* identities = nullptr);
+  void listen(Fd socket, const Listening& listening = {});
 
   // Answers on, with "Connection: close"; closes idle connections; accepts what is still queued.
   // Calls `done` once when nothing is left, and no longer listens then.
@@ -112,6 +117,8 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   bool accept_paused_ = false;  // out of descriptors; the tick tries again
   bool stopped_ = false;
   bool draining_ = false;
+  bool listener_is_shared_ = false;
+  SteadyTime draining_since_{};
   std::function<void()> drained_;
   std::vector<std::unique_ptr<Connection>> connections_;
   // Refusing an overdue request costs nearly as much as answering it, and a handshake fifty times

@@ -153,7 +153,8 @@ Result<void> Service::State::open_sockets() {
   auto inherited = http::inherited_listeners();
   if (!inherited) return tl::unexpected(inherited.error());
   std::vector<Fd> sockets;
-  if (inherited->empty()) {
+  const bool is_inherited = !inherited->empty();
+  if (!is_inherited) {
     auto opened = http::listen_on(options.host, options.port, workers.size());
     if (!opened) return tl::unexpected(opened.error());
     sockets = std::move(*opened);
@@ -167,7 +168,7 @@ Result<void> Service::State::open_sockets() {
   }
   address = http::local_address(sockets.front());
   for (std::size_t i = 0; i < workers.size(); ++i) {
-    workers[i]->server.listen(std::move(sockets[i]), credentials->tls());
+    workers[i]->server.listen(std::move(sockets[i]), {credentials->tls(), is_inherited});
   }
 
   Fd admin_socket;
@@ -179,7 +180,7 @@ Result<void> Service::State::open_sockets() {
     admin_socket = std::move(opened->front());
   }
   admin_address = http::local_address(admin_socket);
-  admin.listen(std::move(admin_socket), credentials->tls());
+  admin.listen(std::move(admin_socket), {credentials->tls()});
   return {};
 }
 
@@ -293,6 +294,11 @@ std::string Service::address() const {
 }
 std::string Service::admin_address() const {
   return state_->admin_address;
+}
+std::uint64_t Service::requests() const {
+  std::uint64_t sum = 0;
+  for (const auto& worker : state_->metrics) sum += worker->http.requests.value();
+  return sum;
 }
 std::size_t Service::run() {
   return state_->run();

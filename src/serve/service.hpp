@@ -54,6 +54,9 @@ class Service {
   // at once. Returns how many requests lost their answer.
   std::size_t run();
 
+  // Read to their end so far.
+  std::uint64_t requests() const;
+
  private:
   struct State;
   explicit Service(std::unique_ptr<State> state);

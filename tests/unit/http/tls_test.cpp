@@ -114,7 +114,7 @@ class TlsTest : public testing::Test {
     ASSERT_TRUE(listeners);
     socklen_t size = sizeof address_;
     getsockname(listeners->front().get(), reinterpret_cast<sockaddr*>(&address_), &size);
-    server_->listen(std::move(listeners->front()), &identities_);
+    server_->listen(std::move(listeners->front()), {&identities_});
   }
   Client connect(int newest_version = TLS1_3_VERSION) { return {address_, newest_version}; }
 
