@@ -51,6 +51,8 @@ Result<Fd> open_listener(const addrinfo& address, bool shares, bool first) {
                              code == EADDRINUSE ? "; choose another with --port (0: any)" : "");
   };
   if (!fd || !enable(fd.get(), SOL_SOCKET, SO_REUSEADDR)) return fail();
+  // "::" is all addresses of IPv6 and not, as Linux has it, those of IPv4 as well.
+  if (address.ai_family == AF_INET6 && !enable(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY)) return fail();
   // The first binds without sharing, so that a port in use by another server is an error and not a
   // share of its connections; sharing begins before it listens.
   if (shares && !first && !enable(fd.get(), SOL_SOCKET, SO_REUSEPORT)) return fail();

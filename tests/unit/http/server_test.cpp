@@ -43,13 +43,14 @@ class Echo final : public Handler {
 
 class ServerTest : public testing::Test {
  protected:
-  void serve(const ServerOptions& options) {
+  void serve(const ServerOptions& options, bool shared = false) {
     server_.emplace(loop_, options, echo_, counters_, clock_, 1);
     auto listeners = listen_on("127.0.0.1", 0, 1);
     ASSERT_TRUE(listeners);
     size_ = sizeof address_;
     getsockname(listeners->front().get(), reinterpret_cast<sockaddr*>(&address_), &size_);
-    server_->listen(std::move(listeners->front()));
+    if (shared) socket_of_another_ = std::move(*duplicate(listeners->front()));
+    server_->listen(std::move(listeners->front()), {.shared = shared});
   }
 
   Fd connect() {
@@ -101,6 +102,7 @@ class ServerTest : public testing::Test {
   Echo echo_;
   Counters counters_;
   std::optional<Server> server_;
+  Fd socket_of_another_;  // the same as the server's
   sockaddr_storage address_{};
   socklen_t size_ = 0;
 };
@@ -306,6 +308,25 @@ TEST_F(ServerTest, TellsConnectionsAboveTheLimitToTryAgain) {
   EXPECT_TRUE(receive(first, "/a ").starts_with("HTTP/1.1 200 "));
 }
 
+// Under load it would else never end: whoever is sent away comes back.
+TEST_F(ServerTest, LeavesNewConnectionsToWhoHasTheSameSocketWhenItDrains) {
+  serve({}, true);
+  const auto partial = connect();
+  send(partial, kGet.substr(0, 10));
+  ASSERT_TRUE(run_until([&] { return counters_.in_flight.value() == 1; }));
+  server_->drain([] {});
+  const auto at_once = connect();
+  send(at_once, kGet);
+  EXPECT_NE(receive(at_once, "<end>").find("200 OK"), std::string::npos);
+  clock_.advance(300ms);
+  for (int i = 0; i < 20; ++i) loop_.run_once(5ms);
+  const auto accepted = counters_.accepted.value();
+  const auto late = connect();
+  for (int i = 0; i < 20; ++i) loop_.run_once(5ms);
+  EXPECT_EQ(counters_.accepted.value(), accepted);
+  EXPECT_TRUE(Fd(accept(socket_of_another_.get(), nullptr, nullptr))) << "it waits for the other";
+}
+
 TEST_F(ServerTest, DrainsWithoutLosingWhatWasSentOrQueued) {
   serve({});
   const auto idle = connect();
@@ -320,7 +341,7 @@ TEST_F(ServerTest, DrainsWithoutLosingWhatWasSentOrQueued) {
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 "));
   EXPECT_NE(answer.find("Connection: close"), std::string::npos);
   EXPECT_FALSE(drained);
-  clock_.advance(300ms);
+  clock_.advance(1100ms);
   EXPECT_EQ(receive(idle, "<end>"), "<end>");
   EXPECT_FALSE(drained) << "a request is still under way";
   send(partial, kGet.substr(10));
