@@ -6,6 +6,7 @@
 #include <exception>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/commands.hpp"
@@ -61,21 +62,19 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   bool quiet = false;
 
-  std::vector<Action> actions;
-  std::vector<CLI::App*> subcommands;
+  // A command that is named is the only one whose flags are needed: a server should start at once.
+  const std::string_view name = argc > 1 && argv[1][0] != '-' ? argv[1] : "";
+  const auto named =
+      std::find_if(commands.begin(), commands.end(), [&](auto& c) { return c.name == name; });
+  if (!name.empty() && named == commands.end()) return unknown_command(name, commands);
+
+  std::vector<std::pair<CLI::App*, Action>> actions;
   for (const auto& command : commands) {
+    if (named != commands.end() && command.name != name) continue;
     CLI::App* subcommand = app.add_subcommand(command.name, command.summary);
     subcommand->footer(std::string("Example:\n  ") + command.example);
     subcommand->add_flag("-q,--quiet", quiet, "No progress on standard error");
-    subcommands.push_back(subcommand);
-    actions.push_back(command.define(*subcommand));
-  }
-
-  if (argc > 1 && argv[1][0] != '-') {
-    const std::string_view name(argv[1]);
-    if (std::none_of(commands.begin(), commands.end(), [&](auto& c) { return c.name == name; })) {
-      return unknown_command(name, commands);
-    }
+    actions.emplace_back(subcommand, command.define(*subcommand));
   }
   try {
     app.parse(argc, argv);
@@ -87,11 +86,11 @@ int run(int argc, char** argv) {
   Log log;
   log.set_quiet(quiet);
   Context context{clock, log};
-  for (std::size_t i = 0; i < commands.size(); ++i) {
-    if (!subcommands[i]->parsed()) continue;
-    const auto outcome = actions[i](context);
+  for (const auto& [subcommand, action] : actions) {
+    if (!subcommand->parsed()) continue;
+    const auto outcome = action(context);
     if (outcome) return static_cast<int>(*outcome);
-    fmt::print(stderr, "iris {}: {}\n", commands[i].name, outcome.error().message);
+    fmt::print(stderr, "iris {}: {}\n", subcommand->get_name(), outcome.error().message);
     return static_cast<int>(outcome.error().code);
   }
   return static_cast<int>(ExitCode::kInput);

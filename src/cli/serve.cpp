@@ -135,7 +135,8 @@ Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {
   serve::ServiceOptions options = flags.service;
   if (auto read = read_durations(flags, options); !read) return tl::unexpected(read.error());
   options.version = IRIS_VERSION;
-  options.threads = flags.threads.value_or(usable_cpus());
+  // Not asked for nothing: a machine with containers has a long list of mounts to read.
+  options.threads = flags.threads ? *flags.threads : usable_cpus();
   const std::size_t descriptors = http::raise_descriptor_limit();
   options.http.max_connections = flags.max_connections.value_or(
       descriptors > 2 * kOwnDescriptors ? descriptors - kOwnDescriptors : descriptors / 2);
