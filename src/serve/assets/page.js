@@ -63,6 +63,7 @@ function showAnswer({predictions, probabilities, classes}, took) {
 function showError(text) {
   byId('error').textContent = text;
   byId('error').hidden = text === '';
+  byId('answer').classList.toggle('stale', text !== '');  // it is not of what is filled in
 }
 
 // Answers may overtake each other; the last question counts.
