@@ -60,15 +60,24 @@ Outcome parse(iris::http::RequestParser& parser, std::string_view message, std::
 
 void compare_with_beast(std::string_view message, const Outcome& outcome) {
   beast::http::request_parser<beast::http::string_body> oracle;
-  oracle.eager(true);
-  oracle.header_limit(static_cast<std::uint32_t>(kLimits.header_bytes));
+  // As much as RequestParser leaves to Beast, which counts trailers, too; its own bound on heads is
+  // tighter.
+  oracle.header_limit(static_cast<std::uint32_t>(2 * kLimits.header_bytes));
   oracle.body_limit(kLimits.body_bytes);
   beast::error_code ec;
-  const auto consumed = oracle.put(boost::asio::const_buffer(message.data(), message.size()), ec);
+  // The head alone first: Beast takes fields of the trailer for those of the head, and what a
+  // sender says of the connection there must not be heeded (RFC 9110, section 6.5.1).
+  std::size_t consumed = oracle.put(boost::asio::const_buffer(message.data(), message.size()), ec);
   if (outcome.progress != Progress::kComplete) return;
+  require(!ec && oracle.is_header_done());
+  require(oracle.keep_alive() == outcome.keep_alive);
+  oracle.eager(true);
+  if (!oracle.is_done()) {
+    const auto rest = message.substr(consumed);
+    consumed += oracle.put(boost::asio::const_buffer(rest.data(), rest.size()), ec);
+  }
   require(!ec && oracle.is_done());
   require(consumed == outcome.consumed);
-  require(oracle.keep_alive() == outcome.keep_alive);
   require(oracle.get().body() == outcome.body);
   const auto target = oracle.get().target();
   require(std::string_view(target.data(), target.size()).find(outcome.path) !=
