@@ -12,14 +12,14 @@ namespace iris::serve {
 namespace {
 
 using namespace std::chrono_literals;
-using nlohmann::json;
+using Json = nlohmann::json;
 
 class AccessLogTest : public testing::Test {
  protected:
-  std::vector<json> lines() const {
-    std::vector<json> found;
+  std::vector<Json> lines() const {
+    std::vector<Json> found;
     std::istringstream text(*read_file(path_, 16 << 20));
-    for (std::string line; std::getline(text, line);) found.push_back(json::parse(line));
+    for (std::string line; std::getline(text, line);) found.push_back(Json::parse(line));
     return found;
   }
 
@@ -45,7 +45,7 @@ TEST_F(AccessLogTest, WritesALineOfJsonForEachEntry) {
   (*log)->flush();
   const auto found = lines();
   ASSERT_EQ(found.size(), 2U);
-  EXPECT_EQ(found[0], json({{"time", "2023-11-14T22:13:20.123Z"},
+  EXPECT_EQ(found[0], Json({{"time", "2023-11-14T22:13:20.123Z"},
                             {"method", "POST"},
                             {"path", "/predict"},
                             {"route", "predict"},
