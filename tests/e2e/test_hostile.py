@@ -24,7 +24,7 @@ HEAD = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n
 P99_FACTOR = 10
 P99_FLOOR_S = 0.050
 GROWTH_BYTES = 64 << 20
-SECONDS = 3
+SECONDS = 2
 
 
 def request(body):
