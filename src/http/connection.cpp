@@ -117,7 +117,7 @@ void Connection::make_room() {
   if (input_.capacity() == 0) input_ = server_.buffers_.take();
   if (input_.room_bytes() > 0) return;
   input_.compact();
-  if (input_.room_bytes() == 0) input_.reserve(2 * input_.capacity());
+  if (input_.room_bytes() == 0) server_.buffers_.grow(input_);
 }
 
 // Between requests a connection holds no memory but its own; within one, not much more than it
@@ -127,7 +127,7 @@ void Connection::settle_input() {
     if (input_.capacity() > 0) server_.buffers_.give(std::move(input_));
   } else {
     const auto wanted = std::max(ReadBuffer::kSmallBytes, 2 * input_.unused().size());
-    if (wanted < input_.capacity() / 2) input_.reserve(wanted);
+    if (wanted < input_.capacity() / 4) input_.reserve(wanted);
   }
   count_held_bytes();
 }

@@ -75,29 +75,50 @@ class ReadBufferPool {
  public:
   // An empty buffer with memory.
   ReadBuffer take() {
-    if (spare_.empty()) {
-      ReadBuffer fresh;
-      fresh.reserve(kSpareBytes);
-      return fresh;
-    }
-    ReadBuffer buffer = std::move(spare_.back());
-    spare_.pop_back();
-    return buffer;
+    if (!spare_.empty()) return taken_from(spare_);
+    ReadBuffer fresh;
+    fresh.reserve(kSpareBytes);
+    return fresh;
+  }
+
+  // Doubles its memory. Clients that send large bodies send more of them: the memory is kept ready,
+  // as the system would take its pages back and give them out anew for each.
+  void grow(ReadBuffer& buffer) {
+    const std::size_t wanted = 2 * buffer.capacity();
+    if (large_.empty() || wanted > kLargeBytes) return buffer.reserve(wanted);
+    ReadBuffer larger = taken_from(large_);
+    const auto bytes = buffer.unused();
+    std::memcpy(larger.room(), bytes.data(), bytes.size());
+    larger.received(bytes.size());
+    std::swap(buffer, larger);
+    give(std::move(larger));
   }
 
   // Takes it back, its bytes forgotten.
   void give(ReadBuffer buffer) {
-    if (buffer.capacity() != kSpareBytes || spare_.size() == kSpares) return;
     buffer.consume(buffer.unused().size());
-    spare_.push_back(std::move(buffer));
+    if (buffer.capacity() == kSpareBytes && spare_.size() < kSpares) {
+      spare_.push_back(std::move(buffer));
+    } else if (buffer.capacity() > kSpareBytes && large_.empty()) {
+      if (buffer.capacity() < kLargeBytes) buffer.reserve(kLargeBytes);
+      if (buffer.capacity() == kLargeBytes) large_.push_back(std::move(buffer));
+    }
   }
 
  private:
+  static ReadBuffer taken_from(std::vector<ReadBuffer>& buffers) {
+    ReadBuffer buffer = std::move(buffers.back());
+    buffers.pop_back();
+    return buffer;
+  }
+
   // Most requests with many rows fit, too.
   static constexpr std::size_t kSpareBytes = (std::size_t{64} << 10) - kBodyPadding;
+  static constexpr std::size_t kLargeBytes = (std::size_t{1} << 20) - kBodyPadding;
   static constexpr std::size_t kSpares = 16;
 
   std::vector<ReadBuffer> spare_;
+  std::vector<ReadBuffer> large_;  // one at most
 };
 
 }  // namespace iris::http
