@@ -17,7 +17,7 @@ namespace iris::serve {
 namespace {
 
 using http::Method;
-using nlohmann::json;
+using Document = nlohmann::json;
 
 class AboutHandler final : public http::Handler {
  public:
@@ -79,7 +79,7 @@ TEST(AboutRoutes, NoNameEndsThePagesScript) {
   const auto page = ask(handler, {.method = Method::kGet, .path = "/"}).body;
   EXPECT_EQ(page.find("alert(1)</script>"), std::string::npos);
   const auto model =
-      json::parse(between(page, R"(<script type="application/json" id="model">)", "</script>"));
+      Document::parse(between(page, R"(<script type="application/json" id="model">)", "</script>"));
   EXPECT_EQ(model["classes"][0], "</script><script>alert(1)</script>");
   EXPECT_EQ(model["examples"][0]["row"].dump(), "[0.2,0.1]");
 }
@@ -87,7 +87,7 @@ TEST(AboutRoutes, NoNameEndsThePagesScript) {
 TEST(AboutRoutes, TheContractKnowsTheModel) {
   AboutHandler handler(hostile_model());
   const auto document =
-      json::parse(ask(handler, {.method = Method::kGet, .path = "/openapi.json"}).body);
+      Document::parse(ask(handler, {.method = Method::kGet, .path = "/openapi.json"}).body);
   EXPECT_EQ(document["info"]["version"], "1.2.3");
   const auto& schemas = document["components"]["schemas"];
   EXPECT_EQ(schemas["Label"]["enum"].size(), 2U);
@@ -109,8 +109,8 @@ TEST(AboutRoutes, TheContractSaysWhereATokenIsAskedFor) {
   EXPECT_EQ(ask(handler, {.method = Method::kGet, .path = "/openapi.json"}).body.find("401"),
             std::string::npos);
   handler.info.asks_for_token = true;
-  const auto paths =
-      json::parse(ask(handler, {.method = Method::kGet, .path = "/openapi.json"}).body)["paths"];
+  const auto paths = Document::parse(
+      ask(handler, {.method = Method::kGet, .path = "/openapi.json"}).body)["paths"];
   EXPECT_TRUE(paths["/predict"]["post"].contains("security"));
   EXPECT_TRUE(paths["/predict"]["post"]["responses"].contains("401"));
   for (const char* path : {"/", "/openapi.json", "/health", "/v2/models/{model}/ready"}) {
@@ -129,7 +129,7 @@ TEST(LiveFigures, AreSumsOverTheThreads) {
     workers.back()->http.duration.record(std::chrono::microseconds(3), 2);
   }
   const auto figures =
-      json::parse(render_live_figures(workers, SteadyTime(std::chrono::milliseconds(1500))));
+      Document::parse(render_live_figures(workers, SteadyTime(std::chrono::milliseconds(1500))));
   EXPECT_EQ(figures["time_s"], 1.5);
   EXPECT_EQ(figures["predictions"], 4);
   EXPECT_EQ(figures["rows"], 10);
