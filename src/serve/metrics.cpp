@@ -200,6 +200,9 @@ std::string render_metrics(const Workers& workers, const ServedModel& model,
     page.sample(fmt::format("{{reason=\"{}\"}}", kAccessReasons[i]),
                 control.admin_refused[i].value());
   }
+  page.metric("iris_access_log_dropped_total", "counter",
+              "Lines of the access log that its file did not take in time.");
+  page.sample("", control.access_log_dropped);
   return page.take();
 }
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -35,6 +36,7 @@ inline constexpr std::array<std::string_view, 2> kAccessReasons = {"token_missin
 struct ControlMetrics {
   ReloadCounters reloads;
   std::array<http::Counter, kAccessReasons.size()> admin_refused;
+  std::uint64_t access_log_dropped = 0;
 };
 
 // Why requests were refused. The last stands for what is not in the list, which is a bug.

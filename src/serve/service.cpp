@@ -223,6 +223,7 @@ void Service::State::retire(const std::shared_ptr<const ServedModel>& model) {
 
 void Service::State::flush_access_log() {
   access_log->flush();
+  control_metrics.access_log_dropped = access_log->dropped();
   access_log_flush.expire_after(kAccessLogPeriod);
 }
 

@@ -29,6 +29,7 @@ TEST(Metrics, SumsTheThreads) {
   }
   ControlMetrics control;
   control.admin_refused[1].add();
+  control.access_log_dropped = 5;
   control.reloads[static_cast<std::size_t>(ReloadResult::kRefused)].add();
   auto model = *example_served_model();
   model.loaded_at = WallTime{1'700'000'000s + 500ms};
@@ -57,6 +58,7 @@ TEST(Metrics, SumsTheThreads) {
            "iris_model_reloads_total{result=\"refused\"} 1",
            "iris_admin_refused_total{reason=\"token_missing\"} 0",
            "iris_admin_refused_total{reason=\"token_wrong\"} 1",
+           "iris_access_log_dropped_total 5",
        }) {
     EXPECT_TRUE(has_line(page, line)) << line << "\nis not in\n" << page;
   }
