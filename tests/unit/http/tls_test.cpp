@@ -298,8 +298,8 @@ TEST(TlsIdentity, SaysWhatIsWrongWithItsFiles) {
       {files.write("bad.crt", "no certificate"), key, "bad.crt: expected a certificate in PEM"},
       {certificate,
        files.write("locked.key",
-                   "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE "
-                   "KEY-----\n"),
+                   "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n"  // scan-secrets: allow
+                   "-----END ENCRYPTED PRIVATE KEY-----\n"),
        "locked.key: expected a private key in PEM without a pass phrase"},
   };
   for (const auto& [certificate_path, key_path, message] : cases) {
