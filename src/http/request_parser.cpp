@@ -137,7 +137,13 @@ std::size_t RequestParser::Beast::on_body_impl(View bytes, Code&) {
   return bytes.size();
 }
 
-std::size_t RequestParser::Beast::on_chunk_body_impl(std::uint64_t, View bytes, Code&) {
+std::size_t RequestParser::Beast::on_chunk_body_impl(std::uint64_t, View bytes, Code& ec) {
+  const auto begin = static_cast<std::size_t>(bytes.data() - owner_.base_);
+  if (owner_.framing_is_too_large(begin)) {
+    ec = beast::http::error::header_limit;
+    return 0;
+  }
+  owner_.chunk_end_ = begin + bytes.size();
   owner_.chunks_.append(bytes.data(), bytes.size());
   return bytes.size();
 }
@@ -146,6 +152,7 @@ void RequestParser::reset() {
   beast_.reset();
   fault_ = {};
   consumed_ = 0;
+  chunk_end_ = 0;
   head_done_ = false;
   if (chunks_.capacity() > kKeptChunkBytes) {
     chunks_ = {};
@@ -190,6 +197,12 @@ bool RequestParser::head_is_too_large(std::string_view message) const {
   return !head_done_ || message.find(kEnd) + kEnd.size() > limits_.header_bytes;
 }
 
+// Of what stands between two pieces of a chunked body, before the first or behind the last, up to
+// `end`: extensions of chunks, the trailer. Beast's bound on it depends on how the bytes come.
+bool RequestParser::framing_is_too_large(std::size_t end) const {
+  return end - chunk_end_ > 2 * limits_.header_bytes;
+}
+
 Progress RequestParser::parse(std::string_view message) {
   base_ = message.data();
   end_ = message.data() + message.size();
@@ -204,6 +217,11 @@ Progress RequestParser::parse(std::string_view message) {
   if (ec && ec != beast::http::error::need_more) return fault_ ? Progress::kFault : refuse(ec);
   if (!had_head && head_is_too_large(message)) {
     return refuse(beast::http::make_error_code(beast::http::error::header_limit));
+  }
+  const std::size_t end = beast_->is_done() ? consumed_ : message.size();
+  if (head_done_ && head_.transfer_encoding && framing_is_too_large(end)) {
+    return refuse(431, "header_too_large",
+                  "the trailer or the extension of a chunk is over the limit");
   }
   if (beast_->is_done()) {
     // The padding is part of the string, so that reading it is reading the string.

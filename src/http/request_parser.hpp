@@ -108,6 +108,7 @@ class RequestParser {
 
   bool repeats_known_head(std::string_view message) const;
   bool head_is_too_large(std::string_view message) const;
+  bool framing_is_too_large(std::size_t end) const;
   Progress parse(std::string_view message);
   Progress refuse(int status, std::string_view reason, std::string message);
   Progress refuse(const boost::beast::error_code& ec);
@@ -121,6 +122,7 @@ class RequestParser {
   const char* base_ = nullptr;  // where the message lies during feed
   const char* end_ = nullptr;
   std::size_t consumed_ = 0;
+  std::size_t chunk_end_ = 0;  // where the last piece of a chunked body ended
   Head head_;
   bool head_done_ = false;
   std::string known_;   // the bytes that head_ was read from, if they may be met again

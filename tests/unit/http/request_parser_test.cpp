@@ -196,6 +196,29 @@ TEST(RequestParser, BoundsTheHeadHoweverItIsCut) {
   }
 }
 
+// As above, for what stands between the pieces of a chunked body and behind the last of them.
+TEST(RequestParser, BoundsTheFramingOfChunksHoweverItIsCut) {
+  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string extension = "\r\n3;e=";
+  const std::string trailer = "\r\n0\r\nT: ";
+  const std::string end = "\r\n\r\n";
+  const std::size_t bound = 2 * kLimits.header_bytes;
+  const auto with_extension = [&](std::size_t bytes) {
+    const std::string text(bytes - extension.size() - 2, 'x');
+    return head + "3\r\nabc" + extension + text + "\r\ndef\r\n0\r\n\r\n";
+  };
+  const auto with_trailer = [&](std::size_t bytes) {
+    const std::string text(bytes - trailer.size() - end.size(), 'x');
+    return head + "3\r\nabc" + trailer + text + end;
+  };
+  for (const std::size_t step : {1UL, 7UL, 100UL, 10'000UL}) {
+    EXPECT_EQ(parse(with_extension(bound), step).progress, Progress::kComplete) << step;
+    EXPECT_EQ(parse(with_extension(bound + 1), step).status, 431) << step;
+    EXPECT_EQ(parse(with_trailer(bound), step).progress, Progress::kComplete) << step;
+    EXPECT_EQ(parse(with_trailer(bound + 1), step).status, 431) << step;
+  }
+}
+
 // Feeds messages to one parser, as a connection does, and returns what it says of the last.
 Outcome last_of(RequestParser& parser, const std::vector<std::string>& messages) {
   Outcome outcome;
