@@ -7,6 +7,7 @@
 #include "serve/feature_index.hpp"
 #include "serve/json_reader.hpp"
 #include "serve/json_text.hpp"
+#include "serve/usual_instances.hpp"
 
 namespace iris::serve {
 
@@ -17,6 +18,7 @@ class InstancesParser::Reader final : public JsonReader {
   }
 
   bool parse(std::string_view body, Instances& instances) {
+    if (read_usual_instances(body, features_.size(), instances)) return true;
     out_ = &instances;
     out_->values.clear();
     out_->rows = 0;

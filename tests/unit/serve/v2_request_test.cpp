@@ -113,6 +113,52 @@ TEST_F(V2RequestTest, ReadsBinaryTensorsInTheirOrder) {
   EXPECT_EQ(request_.values, (Values{0.5, -1, 1000, 2}));
 }
 
+// The JSON of a request with binary tensors is not read again when it comes again.
+TEST_F(V2RequestTest, ReadsNewNumbersBehindTheSameJson) {
+  const std::string json =
+      R"({"id":"7","inputs":[{"name":"height","shape":[2],"datatype":"FP32","parameters":)"
+      R"({"binary_data_size":8}},{"name":"width","shape":[2,1],"datatype":"INT8","parameters":)"
+      R"({"binary_data_size":2}}],"outputs":[{"name":"label","parameters":{"binary_data":true}}]})";
+  using Byte = signed char;
+  for (const float height : {2.5F, -4.0F}) {
+    ASSERT_TRUE(parse(json, bytes_of(height, 9.0F, Byte{3}, Byte{-1}))) << rejection().message;
+    EXPECT_EQ(request_.rows, 2U);
+    EXPECT_EQ(request_.values, (Values{3, height, -1, 9}));
+    EXPECT_EQ(request_.id, "7");
+    ASSERT_EQ(request_.outputs().size(), 1U);
+    EXPECT_TRUE(request_.outputs()[0].binary);
+    // Whoever uses the request may give its memory back.
+    request_ = {};
+  }
+}
+
+TEST_F(V2RequestTest, RefusesBadNumbersBehindTheSameJson) {
+  const std::string json = input(
+      R"("name":"input","shape":[1,2],"datatype":"FP32","parameters":{"binary_data_size":8})");
+  ASSERT_TRUE(parse(json, bytes_of(1.0F, 2.0F)));
+  EXPECT_FALSE(parse(json, bytes_of(1.0F, std::nanf(""))));
+  EXPECT_EQ(rejection().message,
+            "inputs[0].data[0][1]: expected a finite number within ±3.4e+38 (float32), got nan");
+  ASSERT_TRUE(parse(json, bytes_of(3.0F, 4.0F)));
+  EXPECT_EQ(request_.values, (Values{3, 4}));
+  EXPECT_FALSE(parse(json, bytes_of(1.0F)));
+  EXPECT_FALSE(parse(json, bytes_of(1.0F, 2.0F, 3.0F)));
+  EXPECT_EQ(rejection().message, "4 bytes behind the last tensor, expected none");
+}
+
+TEST_F(V2RequestTest, ForgetsTheJsonBeforeAnotherOne) {
+  const std::string json = input(
+      R"("name":"input","shape":[1,2],"datatype":"FP32","parameters":{"binary_data_size":8})");
+  ASSERT_TRUE(parse(json, bytes_of(1.0F, 2.0F)));
+  // Its data are in the JSON: nothing may be left of the tensor before.
+  const std::string other = input(R"("name":"input","shape":[1,2],"datatype":"FP32","data":[5,6])");
+  for (int time = 0; time < 2; ++time) {
+    ASSERT_TRUE(parse(other, {}, other.size())) << rejection().message;
+    EXPECT_EQ(request_.values, (Values{5, 6}));
+    EXPECT_FALSE(request_.id);
+  }
+}
+
 TEST_F(V2RequestTest, ReadsHalfPrecision) {
   // One, the smallest there is, the largest and minus two.
   ASSERT_TRUE(parse(input(R"("name":"input","shape":[2,2],"datatype":"FP16",)"
