@@ -45,6 +45,10 @@ endif()
 # Boost.Asio's handlers are move-only and its deprecated names are not used here.
 target_compile_definitions(iris_options INTERFACE BOOST_ASIO_NO_DEPRECATED)
 
+if(IRIS_UNCOUNTED)
+  target_compile_definitions(iris_options INTERFACE IRIS_UNCOUNTED)
+endif()
+
 if(IRIS_STATIC)
   set(IRIS_NETTLE_NAMES libnettle.a)
   set(Protobuf_USE_STATIC_LIBS TRUE)

@@ -28,6 +28,8 @@ RATE_OF_PEER = {REFERENCE: 70.0, FASTAPI: None, BENTOML: None, MLSERVER: None}
 START_MS = 5.0
 IDLE_MB = 8.0
 CONNECTION_KB = 4.0
+# Processor time a request with metrics, in that without.
+COST_OF_METRICS = 1.03
 # Above this part of its core wrk itself is what limits iris.
 GENERATOR_FULL = 0.95
 
@@ -74,6 +76,13 @@ def judge(measurements: Sequence[Measurement]) -> list[Judgement]:
             CONNECTION_KB,
         ),
     ]
+
+
+def cost_of_metrics(counted_us: Sequence[float], uncounted_us: Sequence[float]) -> Judgement:
+    """Of the same repeats."""
+    ratios = [counted / uncounted for counted, uncounted in zip(counted_us, uncounted_us)]
+    what = "CPU a request, iris ÷ iris without metrics"
+    return Judgement(what, Spread.of(ratios), at_most=COST_OF_METRICS)
 
 
 def _cpu(measurements: Sequence[Measurement], server: str, goal: float) -> Judgement:

@@ -8,7 +8,7 @@ from harness import machine
 from harness.request import Request
 from harness.server import Command, Server
 from harness.summary import Measurement
-from harness.wrk import Wrk
+from harness.wrk import Load, Wrk
 
 WARM_UP_S = 1
 
@@ -20,28 +20,38 @@ def loaded(
 
     Raises RuntimeError on a wrong answer or an error: the figures would not be worth having.
     """
-    name = command.name
     with Server(command, cores, request) as server:
         idle_bytes = server.resident_bytes()
-        first = server.ask()[1]
-        if not request.is_answered_by(first):
-            raise RuntimeError(f"{name}: expected {_shown(request.expected)}, got {_shown(first)}")
-        answers, failures = wrk.check(server.port, request, WARM_UP_S)
-        if failures or not answers:
-            raise RuntimeError(
-                f"{name}: {failures} of {answers} answers were not {_shown(request.expected)}"
-            )
+        warm_up(server, wrk, request)
         machine_before, before = machine.busy_s(), server.cpu_time()
         load = wrk.measure(server.port, request, seconds)
         cpu = server.cpu_time() - before
         machine_busy_s = machine.busy_s() - machine_before
-        if load.errors or load.non_2xx or not load.requests:
-            raise RuntimeError(
-                f"{name}: {load.requests} requests, {load.errors} socket errors, "
-                f"{load.non_2xx} answers other than 2xx"
-            )
+        require_answers(command.name, load)
         return Measurement(
-            name, repeat, load, cpu, machine_busy_s, idle_bytes, server.resident_bytes()
+            command.name, repeat, load, cpu, machine_busy_s, idle_bytes, server.resident_bytes()
+        )
+
+
+def warm_up(server: Server, wrk: Wrk, request: Request) -> None:
+    """Loads it for a second in which every answer is looked at."""
+    name = server.command.name
+    first = server.ask()[1]
+    if not request.is_answered_by(first):
+        raise RuntimeError(f"{name}: expected {_shown(request.expected)}, got {_shown(first)}")
+    answers, failures = wrk.check(server.port, request, WARM_UP_S)
+    if failures or not answers:
+        raise RuntimeError(
+            f"{name}: {failures} of {answers} answers were not {_shown(request.expected)}"
+        )
+
+
+def require_answers(name: str, load: Load) -> None:
+    """There were some, and no errors."""
+    if load.errors or load.non_2xx or not load.requests:
+        raise RuntimeError(
+            f"{name}: {load.requests} requests, {load.errors} socket errors, "
+            f"{load.non_2xx} answers other than 2xx"
         )
 
 

@@ -35,9 +35,12 @@ class PhaseClock {
     begun_ = {request.ready_at, request.turn_at, request.turn_at};
   }
   // The body is in the feature matrix.
-  void parsed() { begun_.predict = clock_.steady(); }
+  void parsed() {
+    if constexpr (http::kCounted) begun_.predict = clock_.steady();
+  }
   // The answer is known, and is to be counted with `durations`.
   void predicted(PhaseDurations& durations) {
+    if constexpr (!http::kCounted) return;
     const SteadyTime now = clock_.steady();
     record(durations, Phase::kRead, begun_.parse - begun_.read);
     record(durations, Phase::kParse, begun_.predict - begun_.parse);
