@@ -65,8 +65,8 @@ def start_server(iris, model):
     """Starts servers; those that still run at the end get SIGTERM and must exit with 0."""
     started = []
 
-    def start(*flags, served=model, environment=None, **kwargs):
-        argv = [str(iris), "serve", "--model", str(served), "--host", "127.0.0.1"]
+    def start(*flags, served=model, program=iris, environment=None, **kwargs):
+        argv = [str(program), "serve", "--model", str(served), "--host", "127.0.0.1"]
         argv += ["--port", "0", "--admin-port", "0", *map(str, flags)]
         process = subprocess.Popen(
             argv,

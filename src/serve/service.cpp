@@ -119,6 +119,8 @@ struct Service::State {
   std::atomic<bool> draining{false};
   std::vector<std::unique_ptr<WorkerMetrics>> metrics;
   http::EventLoop control{clock};
+  // From before anybody can know of the service, so that a signal that comes early waits for run().
+  const Signals signals{control, [this](int signal) { signal == SIGHUP ? reload_all() : end(); }};
   http::Timer drain_deadline{control, [this] { abort(); }};
   http::Timer access_log_flush{control, [this] { flush_access_log(); }};
   http::Counters admin_counters;
@@ -258,7 +260,6 @@ void Service::State::abort() {
 }
 
 std::size_t Service::State::run() {
-  const Signals signals(control, [this](int signal) { signal == SIGHUP ? reload_all() : end(); });
   for (const auto& worker : workers) {
     worker->thread = std::thread([&loop = worker->loop] { loop.run(); });
   }

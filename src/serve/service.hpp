@@ -36,6 +36,8 @@ struct ServiceOptions {
 
 class Service {
  public:
+  // From now on SIGTERM, SIGINT and SIGHUP wait for run().
+  //
   // Takes the sockets of LISTEN_FDS (the first for the service, the second for the admin port), or
   // opens its own. Fails when an address cannot be had.
   static Result<std::unique_ptr<Service>> open(const ServiceOptions& options,

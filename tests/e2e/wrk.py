@@ -13,13 +13,13 @@ wrk.body = '{"instances":[[5.1,3.5,1.4,0.2],[6.2,2.9,4.3,1.3],[6.3,3.3,6.0,2.5]]
 class Wrk:
     """A run in the background: Wrk(tmp_path, url, connections=16, seconds=5).result()."""
 
-    def __init__(self, folder, url, connections, seconds):
-        script = folder / "predict.lua"
-        script.write_text(SCRIPT)
+    def __init__(self, folder, url, connections, seconds, path="/predict", send=SCRIPT):
+        script = folder / f"{path.replace('/', '_')}.lua"
+        script.write_text(send)
         self.seconds = seconds
         self.process = subprocess.Popen(
             ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency",
-             "-s", script, f"{url}/predict"],
+             "-s", script, f"{url}{path}"],
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -52,16 +52,7 @@ std::string talk(const Fd& client, std::string_view request, std::string_view en
 
 class ServiceTest : public testing::Test {
  protected:
-  // The service takes the signals from where they wait; no thread of the test may have them first.
-  ServiceTest() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, &before_);
-  }
-  ~ServiceTest() override { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
+  // Signals may be sent from now on: they wait for run().
   void open(ServiceOptions options) {
     options.host = "127.0.0.1";
     options.port = 0;
@@ -71,9 +62,10 @@ class ServiceTest : public testing::Test {
     auto service = Service::open(options, example_served_model(), clock_, log_);
     ASSERT_TRUE(service) << service.error().message;
     service_ = std::move(*service);
+  }
+  void start(const ServiceOptions& options) {
+    open(options);
     thread_ = std::thread([this] { cut_ = service_->run(); });
-    // run() has taken the signals once the admin port answers.
-    talk(connect_to(service_->admin_address()), "GET /health HTTP/1.1\r\nHost: a\r\n\r\n", "}");
   }
   std::size_t end(int signal = SIGTERM) {
     kill(getpid(), signal);
@@ -81,7 +73,6 @@ class ServiceTest : public testing::Test {
     return cut_;
   }
 
-  sigset_t before_{};
   SystemClock clock_;
   Log log_;
   std::unique_ptr<Service> service_;
@@ -93,7 +84,7 @@ const std::string kPredict =
     "POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 23\r\n\r\n{\"instances\":[[2,1]]}  ";
 
 TEST_F(ServiceTest, ServesManyClientsAndAnswersAllBeforeItEnds) {
-  open({});
+  start({});
   std::vector<std::thread> clients;
   std::atomic<int> good{0};
   for (int i = 0; i < 8; ++i) {
@@ -110,8 +101,14 @@ TEST_F(ServiceTest, ServesManyClientsAndAnswersAllBeforeItEnds) {
   EXPECT_EQ(end(), 0U);
 }
 
+TEST_F(ServiceTest, ASignalBeforeItRunsIsHeeded) {
+  open({});
+  kill(getpid(), SIGTERM);
+  EXPECT_EQ(service_->run(), 0U);
+}
+
 TEST_F(ServiceTest, EndsByItsDeadlineAndCountsWhatWasCut) {
-  open({.drain_timeout = 300ms});
+  start({.drain_timeout = 300ms});
   const auto client = connect_to(service_->address());
   talk(client, kPredict, "}");
   const auto part = kPredict.substr(0, 30);
@@ -125,7 +122,7 @@ TEST_F(ServiceTest, EndsByItsDeadlineAndCountsWhatWasCut) {
 }
 
 TEST_F(ServiceTest, ASecondSignalEndsAtOnce) {
-  open({.drain_timeout = 60s});
+  start({.drain_timeout = 60s});
   const auto client = connect_to(service_->address());
   const auto part = kPredict.substr(0, 30);
   ASSERT_EQ(send(client.get(), part.data(), part.size(), 0), static_cast<ssize_t>(part.size()));
@@ -136,7 +133,7 @@ TEST_F(ServiceTest, ASecondSignalEndsAtOnce) {
 }
 
 TEST_F(ServiceTest, ABusyPortIsAnErrorThatNamesIt) {
-  open({});
+  start({});
   ServiceOptions options{.host = "127.0.0.1", .admin_port = 0};
   const auto address = service_->address();
   options.port = static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
