@@ -219,9 +219,17 @@ Progress RequestParser::parse(std::string_view message) {
     return refuse(beast::http::make_error_code(beast::http::error::header_limit));
   }
   const std::size_t end = beast_->is_done() ? consumed_ : message.size();
-  if (head_done_ && head_.transfer_encoding && framing_is_too_large(end)) {
-    return refuse(431, "header_too_large",
-                  "the trailer or the extension of a chunk is over the limit");
+  if (head_done_ && head_.transfer_encoding) {
+    if (framing_is_too_large(end)) {
+      return refuse(431, "header_too_large",
+                    "the trailer or the extension of a chunk is over the limit");
+    }
+    // Chunks of one byte take six on the wire; the buffer they are read into has a bound, too.
+    const std::size_t bound = 2 * (limits_.header_bytes + limits_.body_bytes);
+    if (end > bound) {
+      return refuse(413, "body_too_large",
+                    fmt::format("the chunks and all around them are over {} bytes", bound));
+    }
   }
   if (beast_->is_done()) {
     // The padding is part of the string, so that reading it is reading the string.
@@ -231,13 +239,7 @@ Progress RequestParser::parse(std::string_view message) {
     }
     return Progress::kComplete;
   }
-  if (head_done_) {
-    // Chunks of one byte take six on the wire; the buffer they are read into has a bound, too.
-    const bool too_large = message.size() > 2 * (limits_.header_bytes + limits_.body_bytes);
-    return too_large ? refuse(beast::http::make_error_code(beast::http::error::body_limit))
-                     : Progress::kBody;
-  }
-  return Progress::kHead;
+  return head_done_ ? Progress::kBody : Progress::kHead;
 }
 
 Request RequestParser::request(std::string_view message) const {

@@ -118,7 +118,7 @@ class InstancesParser::Reader final : public JsonReader {
   // Reads a number that a float32 can hold; leaves the cell as it was otherwise.
   static bool read_number(Value& cell, float& number) {
     double wide = 0;
-    if (cell.get_double().get(wide) != simdjson::SUCCESS) return false;
+    if (!read_double(cell, wide)) return false;
     number = static_cast<float>(wide);
     return std::isfinite(number);
   }

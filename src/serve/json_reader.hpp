@@ -67,6 +67,9 @@ class JsonReader {
     return true;
   }
 
+  // Reads a number, rounded once; leaves the value as it was where it is none, or not finite.
+  static bool read_double(Value& value, double& number);
+
   // Reads a value to see that it is JSON.
   bool read_unused(Value& value, int depth = 0);
 

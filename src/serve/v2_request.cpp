@@ -315,7 +315,7 @@ class V2RequestParser::Reader final : public JsonReader {
 
   bool read_number(Value& value) {
     double number = 0;
-    if (value.get_double().get(number) != simdjson::SUCCESS) return false;
+    if (!read_double(value, number)) return false;
     numbers_.push_back(number);
     return true;
   }

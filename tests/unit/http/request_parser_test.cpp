@@ -219,6 +219,22 @@ TEST(RequestParser, BoundsTheFramingOfChunksHoweverItIsCut) {
   }
 }
 
+// As above, for all of a chunked message.
+TEST(RequestParser, BoundsAChunkedMessageHoweverItIsCut) {
+  std::string head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX: ";
+  head += std::string(kLimits.header_bytes - head.size() - 4, 'x') + "\r\n\r\n";
+  const std::string before = head + "3\r\nabc\r\n0\r\nT: ";
+  const std::string end = "\r\n\r\n";
+  const auto message = [&](std::size_t bytes) {
+    return before + std::string(bytes - before.size() - end.size(), 'x') + end;
+  };
+  const std::size_t bound = 2 * (kLimits.header_bytes + kLimits.body_bytes);
+  for (const std::size_t step : {1UL, 7UL, 100UL, 10'000UL}) {
+    EXPECT_EQ(parse(message(bound), step).progress, Progress::kComplete) << step;
+    EXPECT_EQ(parse(message(bound + 1), step).status, 413) << step;
+  }
+}
+
 // Feeds messages to one parser, as a connection does, and returns what it says of the last.
 Outcome last_of(RequestParser& parser, const std::vector<std::string>& messages) {
   Outcome outcome;

@@ -72,6 +72,25 @@ TEST(Instances, ReadsTheEdgesOfTheNumbers) {
   EXPECT_FLOAT_EQ(parsed.instances.values[4], 1.2345679e22F);
 }
 
+// With twenty digits behind "0." simdjson 3.0.1 itself reads 0.0021 for the first of them.
+TEST(Instances, ReadsNumbersOfManyDigits) {
+  const auto parsed = parse(
+      R"({"instances":[[0.55557777777777777777,-0.25346206299613848575],)"
+      R"({"height":0.0924994746154268880166, "width": 1.00000000000000000000000000000000000001e2 }],)"
+      R"("other":[0.10000000000000000555,2]})");
+  ASSERT_TRUE(parsed.good) << parsed.rejection.message;
+  EXPECT_EQ(parsed.instances.values, (Values{0.55557777777777777777F, -0.25346206299613848575F, 100,
+                                             0.0924994746154268880F}));
+  EXPECT_EQ(parse(R"({"instances":[[0.555577777777777777770x,1]]})").rejection.reason,
+            "json_syntax");
+  EXPECT_EQ(parse(R"({"instances":[[123456789012345678901234567890e300,1]]})").rejection.reason,
+            "number_range");
+  EXPECT_EQ(parse(R"({"instances":[["0.55557777777777777777",1]]})").rejection.reason, "json_type");
+  EXPECT_EQ(
+      parse(R"({"instances":[[1,2]],"x":123456789012345678901234567890e300})").rejection.reason,
+      "number_range");
+}
+
 TEST(Instances, NamesThePlaceOfEveryFault) {
   const std::tuple<const char*, const char*, const char*> cases[] = {
       {R"({"instances":[[1,2],[1,"abc"]]})", "json_type",

@@ -59,6 +59,13 @@ TEST_F(V2RequestTest, ReadsRowsNestedAndFlat) {
   }
 }
 
+TEST_F(V2RequestTest, ReadsNumbersOfManyDigits) {
+  ASSERT_TRUE(parse(input(R"("name":"input","shape":[1,2],"datatype":"FP64",)"
+                          R"("data":[0.55557777777777777777,-0.25346206299613848575])")))
+      << rejection().message;
+  EXPECT_EQ(request_.values, (Values{0.55557777777777777777F, -0.25346206299613848575F}));
+}
+
 TEST_F(V2RequestTest, ReadsKeysInAnyOrder) {
   ASSERT_TRUE(parse(
       R"({"outputs":[{"parameters":{"x":1},"name":"label"}],"inputs":[{"data":[1,2],"datatype":"FP64",)"
