@@ -102,20 +102,27 @@ def contenders(programs: Programs, folder: Path, core: int) -> list[Contender]:
     """Every row, with what it needs written into the folder. Asks iris for the limits' answers."""
     rows = request.rows_of(programs.manifest)
     predict = request.predict(rows, LABELS)
-    listed = [
-        Contender(iris(programs, IRIS), predict),
+    return [
+        *with_limits(programs, folder, core).values(),
         Contender(reference(programs), predict),
         Contender(fastapi(programs), predict),
         Contender(bentoml(programs, folder), predict),
         Contender(mlserver(programs, folder), request.v2_json(rows, LABELS, MLSERVER_NAMES)),
     ]
+
+
+def with_limits(programs: Programs, folder: Path, core: int) -> dict[str, Contender]:
+    """iris in each format of request, and the limit of each, by name."""
+    rows = request.rows_of(programs.manifest)
+    predict = request.predict(rows, LABELS)
     names = v2_names(programs, predict, core)
-    listed += [
+    own = [
+        Contender(iris(programs, IRIS), predict),
         Contender(iris(programs, IRIS_V2), request.v2_json(rows, LABELS, names)),
         Contender(iris(programs, IRIS_BINARY), request.v2_binary(rows, LABELS, names)),
     ]
-    limits = [limit_of(c, programs, folder, core) for c in listed if c.name in LIMIT_OF]
-    return limits + listed
+    limits = [limit_of(one, programs, folder, core) for one in own]
+    return {one.name: one for one in [*limits, *own]}
 
 
 def iris(programs: Programs, name: str, threads: int = 1) -> Command:

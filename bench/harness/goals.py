@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from harness import summary
 from harness.contenders import (
@@ -28,7 +28,8 @@ RATE_OF_PEER = {REFERENCE: 70.0, FASTAPI: None, BENTOML: None, MLSERVER: None}
 START_MS = 5.0
 IDLE_MB = 8.0
 CONNECTION_KB = 4.0
-# Processor time a request with metrics, in that without.
+# Processor time a request with metrics, in that of the program without.
+UNCOUNTED = "iris without metrics"
 COST_OF_METRICS = 1.03
 # Above this part of its core wrk itself is what limits iris.
 GENERATOR_FULL = 0.95
@@ -78,11 +79,12 @@ def judge(measurements: Sequence[Measurement]) -> list[Judgement]:
     ]
 
 
-def cost_of_metrics(counted_us: Sequence[float], uncounted_us: Sequence[float]) -> Judgement:
-    """Of the same repeats."""
-    ratios = [counted / uncounted for counted, uncounted in zip(counted_us, uncounted_us)]
-    what = "CPU a request, iris ÷ iris without metrics"
-    return Judgement(what, Spread.of(ratios), at_most=COST_OF_METRICS)
+def judge_pair(costs_us: Mapping[str, Sequence[float]]) -> Judgement:
+    """Processor time a request of iris in that of what it stood beside, of the same repeats."""
+    (name, own), (other, beside) = costs_us.items()
+    goal = COST_OF_METRICS if other == UNCOUNTED else CPU_OF_LIMIT[name]
+    ratios = [cost / least for cost, least in zip(own, beside)]
+    return Judgement(f"CPU a request, {name} ÷ {other}", Spread.of(ratios), at_most=goal)
 
 
 def _cpu(measurements: Sequence[Measurement], server: str, goal: float) -> Judgement:

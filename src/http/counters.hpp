@@ -14,7 +14,7 @@
 
 namespace iris::http {
 
-// Not in the build that `./run bench metrics` compares with, to see what counting costs.
+// Not in the build that `./run bench pairs` compares with, to see what counting costs.
 #ifdef IRIS_UNCOUNTED
 inline constexpr bool kCounted = false;
 #else

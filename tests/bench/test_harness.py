@@ -172,10 +172,21 @@ def test_what_was_not_measured_is_missed():
     assert [said.rpartition(": ")[2][:12] for said in missed(measured)] == ["not measured"] * 2
 
 
-def test_metrics_may_cost_three_per_cent():
-    assert goals.cost_of_metrics([10.2, 5.1, 7.0], [10.0, 5.0, 5.0]).missed == ""
-    said = goals.cost_of_metrics([10.4, 5.2, 5.0], [10.0, 5.0, 5.0]).missed
-    assert said.endswith("iris ÷ iris without metrics: 1.04; the goal is at most 1.03")
+@pytest.mark.parametrize(
+    ("name", "beside", "goal"),
+    [
+        ("iris", "iris without metrics", 1.03),
+        ("iris", "limit", 1),
+        ("iris, V2", "limit, V2", 1.15),
+        ("iris, V2 binary", "limit, V2 binary", 1.05),
+    ],
+)
+def test_pairs_are_judged_by_the_median_of_their_ratios(name, beside, goal):
+    reached = {name: [goal * 10, goal * 5, goal * 7], beside: [10.0, 5.0, 5.0]}
+    assert goals.judge_pair(reached).missed == ""
+    missed_by_little = {name: [cost * 1.01 for cost in reached[name]], beside: reached[beside]}
+    said = goals.judge_pair(missed_by_little).missed
+    assert f"{name} ÷ {beside}: {goal * 1.01:.4g}; the goal is at most {goal:g}" in said
 
 
 def test_goals_are_not_judged_by_how_fast_a_full_generator_is():
@@ -284,7 +295,7 @@ def test_section_is_replaced_and_nothing_else(tmp_path):
         table.write_section(page, "y", "new")
 
 
-@pytest.mark.parametrize("name", ["serve", "curves", "metrics"])
+@pytest.mark.parametrize("name", ["serve", "curves", "pairs"])
 def test_page_has_the_section(name):
     page = (REPO / "docs" / "performance.md").read_text(encoding="utf-8")
     assert page.index(f"<!-- bench:{name} begin -->") < page.index(f"<!-- bench:{name} end -->")
