@@ -168,13 +168,7 @@ def report(
 ) -> None:
     """Prints the figures and, when they are sound and it is asked for, records and draws them."""
     facts = machine.describe(ROOT)
-    terms = {
-        "connections": CONNECTIONS,
-        "repeats": arguments.repeats,
-        "duration_s": arguments.duration,
-        "warm_up_s": run.WARM_UP_S,
-        "seed": arguments.seed,
-    }
+    terms = session.terms(arguments, CONNECTIONS)
     text = "\n\n".join([tables(measured), table.terms({**facts, **terms})])
     if arguments.json:
         points = [

@@ -3,7 +3,7 @@
     bench/pairs.py --repeats 10 --duration 2 --record
 
 The two of a pair are loaded at the same time: both on core 0, each by its own wrk on core 1, started
-anew for each repeat. What disturbs one disturbs the other, so that their ratio is good to a per cent or
+anew for each repeat in an order drawn from --seed. What disturbs one disturbs the other, so that their ratio is good to a per cent or
 two where figures taken one after the other move by twenty. Each format of request has its limit, which
 sends the same bytes; the program without metrics is built without counters, histograms and the clock
 readings that they need (CMake's IRIS_UNCOUNTED). What a request costs more in processor time is what a
@@ -16,12 +16,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import random
 import sys
 import tempfile
 from pathlib import Path
 
-from harness import contenders, goals, machine, request, run, session, table, together
-from harness.contenders import IRIS, LABELS, LIMIT_OF, Contender
+from harness import contenders, goals, machine, session, summary, table, together
+from harness.contenders import IRIS, LIMIT_OF, Contender
 from harness.goals import UNCOUNTED, Judgement
 from harness.session import GENERATOR_CORE, PAGE, ROOT, SERVER_CORE, progress
 from harness.summary import Spread
@@ -36,10 +37,9 @@ def pairs(arguments: argparse.Namespace, folder: Path) -> list[tuple[Contender, 
     """Each row of iris with what it stands beside."""
     programs = contenders.programs(arguments)
     uncounted = dataclasses.replace(programs, iris=arguments.uncounted)
-    rows = request.rows_of(programs.manifest)
     listed = contenders.with_limits(programs, folder, SERVER_CORE)
     found = [(listed[name], listed[limit]) for name, limit in LIMIT_OF.items()]
-    without = Contender(contenders.iris(uncounted, UNCOUNTED), request.predict(rows, LABELS))
+    without = Contender(contenders.iris(uncounted, UNCOUNTED), listed[IRIS].request)
     return [*found, (listed[IRIS], without)]
 
 
@@ -48,12 +48,12 @@ def measure(
 ) -> list[Costs]:
     """For each pair the cost of its two."""
     cores = SERVER_CORE, GENERATOR_CORE
+    order = random.Random(arguments.seed)
     measured: list[Costs] = [{one.name: [] for one in pair} for pair in listed]
     for repeat in range(1, arguments.repeats + 1):
         progress(f"repeat {repeat}/{arguments.repeats}")
         for pair, costs in zip(listed, measured):
-            # In turns, so that neither is always the first to start.
-            commands = [one.command for one in (pair if repeat % 2 else pair[::-1])]
+            commands = [one.command for one in order.sample(pair, 2)]
             found = together.cpu_us(
                 commands, pair[0].request, cores, folder, CONNECTIONS, arguments.duration
             )
@@ -64,34 +64,27 @@ def measure(
 
 
 def report(
-    arguments: argparse.Namespace, measured: list[Costs], judged: list[Judgement]
+    arguments: argparse.Namespace,
+    measured: list[Costs],
+    judged: list[Judgement],
+    unsound: list[str],
 ) -> None:
-    """Prints the figures and, when it is asked for, records them."""
+    """Prints the figures and, when they are sound and it is asked for, records them."""
     facts = machine.describe(ROOT)
-    terms = {
-        "connections": CONNECTIONS,
-        "repeats": arguments.repeats,
-        "duration_s": arguments.duration,
-        "warm_up_s": run.WARM_UP_S,
-    }
+    terms = session.terms(arguments, CONNECTIONS)
     lines = ["| pair | CPU µs/request | beside it |", "| --- | ---: | ---: |"]
     for costs in measured:
         (name, own), (other, theirs) = costs.items()
         cells = [table.cell(Spread.of(values), 1.0, 2) for values in (own, theirs)]
         lines.append(f"| {name} beside {other} | {' | '.join(cells)} |")
-    how = (
-        "Median (least–greatest) of {repeats} repeats of {duration_s} s after {warm_up_s} s of "
-        "warm-up, {connections} connections to each. {date}, commit {commit}: {cpu}, {cores} cores, "
-        "Linux {kernel}, {os}, {compiler}."
-    ).format(**facts, **terms)
-    text = "\n\n".join(["\n".join(lines), table.judgements(judged), how])
+    text = "\n\n".join(["\n".join(lines), table.judgements(judged), table.terms({**facts, **terms})])
     if arguments.json:
         judgements = [dataclasses.asdict(one) for one in judged]
-        document = {"machine": facts, "terms": terms, "cpu_us": measured, "judgements": judgements}
+        document = {"machine": facts, "terms": terms, "cpu_us": measured, "judgements": judgements, "unsound": unsound}
         print(json.dumps(document, ensure_ascii=False))
     else:
         print(text)
-    if arguments.record:
+    if arguments.record and not unsound:
         table.write_section(PAGE, "bench:pairs", text)
 
 
@@ -114,8 +107,9 @@ def main() -> int:
         progress(f"bench pairs: {error}")
         return 1
     judged = [goals.judge_pair(costs) for costs in measured]
-    report(arguments, measured, judged)
-    return session.conclude("pairs", arguments, [], [one.missed for one in judged if one.missed])
+    unsound = summary.few_repeats(arguments.repeats)
+    report(arguments, measured, judged, unsound)
+    return session.conclude("pairs", arguments, unsound, [one.missed for one in judged if one.missed])
 
 
 if __name__ == "__main__":

@@ -104,14 +104,7 @@ def report(
 ) -> None:
     """Prints the figures and, when they are sound and it is asked for, records them."""
     facts = machine.describe(ROOT)
-    terms = {
-        "connections": CONNECTIONS,
-        "idle_connections": IDLE_CONNECTIONS,
-        "repeats": arguments.repeats,
-        "duration_s": arguments.duration,
-        "warm_up_s": run.WARM_UP_S,
-        "seed": arguments.seed,
-    }
+    terms = {**session.terms(arguments, CONNECTIONS), "idle_connections": IDLE_CONNECTIONS}
     rows = [name for name in contenders.ORDER if any(m.server == name for m in measurements)]
     figures = {name: summary.spreads(measurements, name) for name in rows}
     text = "\n\n".join(

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import summary
+from harness import run, summary
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "performance.md"
@@ -26,6 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser, duration_s: int) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--goal", action="store_true", help="exit 1 when a goal is missed")
     parser.add_argument("--record", action="store_true", help=f"write into {PAGE.relative_to(ROOT)}")
+
+
+def terms(arguments: argparse.Namespace, connections: int) -> dict[str, int]:
+    """How it was measured, for table.terms() and for --json."""
+    return {
+        "connections": connections,
+        "repeats": arguments.repeats,
+        "duration_s": arguments.duration,
+        "warm_up_s": run.WARM_UP_S,
+        "seed": arguments.seed,
+    }
 
 
 def missing(files: Sequence[Path]) -> str:

@@ -122,10 +122,7 @@ def spreads(measurements: Sequence[Measurement], server: str) -> dict[str, Sprea
 
 def unsound(measurements: Sequence[Measurement]) -> list[str]:
     """Why these measurements are no comparison to quote; empty when they are one."""
-    reasons = []
-    repeats = len({m.repeat for m in measurements})
-    if repeats < COMPARISON_REPEATS:
-        reasons.append(f"{repeats} repeats; a comparison needs {COMPARISON_REPEATS}")
+    reasons = few_repeats(len({m.repeat for m in measurements}))
     for server in sorted({m.server for m in measurements}):
         others = statistics.median(m.others_busy for m in measurements if m.server == server)
         if others > QUIET_OTHERS_BUSY:
@@ -134,6 +131,13 @@ def unsound(measurements: Sequence[Measurement]) -> list[str]:
                 f"{QUIET_OTHERS_BUSY:.0%}"
             )
     return reasons
+
+
+def few_repeats(repeats: int) -> list[str]:
+    """A reason, when they are too few for a comparison."""
+    if repeats >= COMPARISON_REPEATS:
+        return []
+    return [f"{repeats} repeats; a comparison needs {COMPARISON_REPEATS}"]
 
 
 def ratio(
