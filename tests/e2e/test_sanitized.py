@@ -9,12 +9,21 @@ import time
 
 import pytest
 import requests
-from wrk import Wrk
+from wrk import SCRIPT, Wrk
 
 SECONDS = 5
 INFER = """
 wrk.method = "POST"
 wrk.body = '{"inputs":[{"name":"input","shape":[1,4],"datatype":"FP32","data":[5.1,3.5,1.4,0.2]}]}'
+"""
+BINARY_JSON = (
+    '{"inputs":[{"name":"input","shape":[1,4],"datatype":"FP32","parameters":'
+    '{"binary_data_size":16}}],"outputs":[{"name":"label","parameters":{"binary_data":true}}]}'
+)
+INFER_BINARY = f"""
+wrk.method = "POST"
+wrk.headers["Inference-Header-Content-Length"] = "{len(BINARY_JSON)}"
+wrk.body = '{BINARY_JSON}' .. string.rep("\\0\\0\\128\\63", 4)
 """
 SANITIZERS = pytest.mark.parametrize(
     ("program", "variable"),
@@ -41,10 +50,13 @@ def test_nothing_is_found_under_load(start_server, models, repo, tmp_path, progr
         "--threads", 2, "--max-connection-age", "1s", "--access-log", tmp_path / "access.log",
         program=program, served=served, environment={variable: "exitcode=66"},
     )  # fmt: skip
-    loads = [
-        Wrk(tmp_path, server.url, 32, SECONDS),
-        Wrk(tmp_path, server.url, 32, SECONDS, path="/v2/models/model/infer", send=INFER),
-    ]
+    infer = "/v2/models/model/infer"
+    asked = [("/predict", SCRIPT), (infer, INFER), (infer, INFER_BINARY)]
+    loads = []
+    for name, (path, send) in zip("abc", asked):
+        folder = tmp_path / name
+        folder.mkdir()
+        loads.append(Wrk(folder, server.url, 32, SECONDS, path, send))
     end = time.monotonic() + SECONDS - 1
     for model in itertools.cycle(reversed(models)):
         if time.monotonic() > end:

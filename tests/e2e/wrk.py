@@ -14,7 +14,7 @@ class Wrk:
     """A run in the background: Wrk(tmp_path, url, connections=16, seconds=5).result()."""
 
     def __init__(self, folder, url, connections, seconds, path="/predict", send=SCRIPT):
-        script = folder / f"{path.replace('/', '_')}.lua"
+        script = folder / "send.lua"
         script.write_text(send)
         self.seconds = seconds
         self.process = subprocess.Popen(
