@@ -1,10 +1,12 @@
 #include "serve/json_reader.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <string>
+#include <system_error>
 
 #include "serve/json_text.hpp"
 
@@ -28,11 +30,15 @@ std::string_view trimmed(std::string_view text) {
 
 bool JsonReader::read_double(Value& value, double& number) {
   const auto token = value.raw_json_token();
-  if (token.size() <= kTrustedNumberBytes)
+  if (token.size() <= kTrustedNumberBytes) {
     return value.get_double().get(number) == simdjson::SUCCESS;
-  const std::string text(trimmed(token));
+  }
+  const auto text = trimmed(token);
   if (!is_json_number(text)) return false;
-  number = std::strtod(text.c_str(), nullptr);  // the program never leaves the locale "C"
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (read.ec == std::errc()) return true;
+  // Too great, or so small that it is zero; which of them it does not say.
+  number = std::strtod(std::string(text).c_str(), nullptr);
   return std::isfinite(number);
 }
 

@@ -12,6 +12,7 @@
 #include "serve/feature_index.hpp"
 #include "serve/json_reader.hpp"
 #include "serve/json_text.hpp"
+#include "serve/v2_known_json.hpp"
 #include "serve/v2_tensor.hpp"
 
 namespace iris::serve {
@@ -43,9 +44,8 @@ class V2RequestParser::Reader final : public JsonReader {
     }
     const std::string_view json = body.substr(0, json_bytes.value_or(body.size()));
     binary_ = body.substr(json.size());
-    if (!known_.json.empty() && json == known_.json && take_known()) return true;
-    known_.json.clear();
-    known_.tensors.clear();
+    if (known_.take(json, binary_, request)) return true;
+    known_.forget();
     const auto read_entry = [this](std::string_view key, Value& value) {
       return key == "inputs"       ? read_inputs(value)
              : key == "outputs"    ? read_outputs(value)
@@ -57,7 +57,8 @@ class V2RequestParser::Reader final : public JsonReader {
       return false;
     }
     choose_outputs();
-    remember(json);
+    // Not what holds data itself: those of the next request are others.
+    if (known_.tensors() == input_count_) known_.keep(json, request);
     return true;
   }
 
@@ -84,26 +85,6 @@ class V2RequestParser::Reader final : public JsonReader {
     std::optional<bool> binary;
   };
 
-  // Where the elements of a binary tensor go.
-  struct BinaryTensor {
-    const Datatype* datatype = nullptr;
-    std::size_t count = 0;
-    std::size_t first = 0;  // in the values
-    std::size_t stride = 0;
-  };
-
-  // Clients repeat themselves: what the JSON before the binary tensors said, so that the same bytes
-  // need not be read again.
-  struct Known {
-    std::string json;  // empty: nothing is known
-    std::optional<std::string> id;
-    std::size_t rows = 0;
-    std::array<V2Request::Output, kV2Outputs> output_list{};
-    std::size_t output_count = 0;
-    std::vector<BinaryTensor> tensors;  // in the order in which they lie behind the JSON
-  };
-  static constexpr std::size_t kKnownBytes = 1024;
-
   void begin(std::string_view body, V2Request& request) {
     body_bytes_ = body.size();
     out_ = &request;
@@ -117,38 +98,6 @@ class V2RequestParser::Reader final : public JsonReader {
     has_inputs_ = has_outputs_ = has_parameters_ = binary_output_ = false;
     choice_count_ = 0;
     std::fill(has_feature_.begin(), has_feature_.end(), false);
-  }
-
-  // Takes the tensors behind the known JSON. False when they are not good: reading it anew says
-  // why.
-  bool take_known() {
-    out_->values.resize(known_.rows * features_.size());
-    std::string_view rest = binary_;
-    for (const auto& tensor : known_.tensors) {
-      const std::size_t bytes = tensor.count * tensor.datatype->bytes;
-      if (bytes > rest.size()) return false;
-      float* const first = out_->values.data() + tensor.first;
-      const std::size_t good =
-          read_elements(*tensor.datatype, rest.data(), tensor.count, first, tensor.stride);
-      if (good < tensor.count) return false;
-      rest.remove_prefix(bytes);
-    }
-    if (!rest.empty()) return false;
-    out_->rows = known_.rows;
-    out_->id = known_.id;
-    out_->output_list = known_.output_list;
-    out_->output_count = known_.output_count;
-    return true;
-  }
-
-  // Data that lie in the JSON itself are not kept.
-  void remember(std::string_view json) {
-    if (known_.tensors.size() < input_count_ || json.size() > kKnownBytes) return;
-    known_.json = json;
-    known_.id = out_->id;
-    known_.rows = out_->rows;
-    known_.output_list = out_->output_list;
-    known_.output_count = out_->output_count;
   }
 
   bool read_id(Value& value) {
@@ -421,7 +370,7 @@ class V2RequestParser::Reader final : public JsonReader {
       const char* bytes = binary_.data();
       binary_.remove_prefix(*tensor_.binary_bytes);
       const auto first = static_cast<std::size_t>(out - out_->values.data());
-      known_.tensors.push_back({tensor_.datatype, count, first, stride});
+      known_.add({tensor_.datatype, count, first, stride});
       const std::size_t good = read_elements(*tensor_.datatype, bytes, count, out, stride);
       return good == count || refuse_element(good, "a finite number", out[good * stride]);
     }
@@ -596,7 +545,7 @@ class V2RequestParser::Reader final : public JsonReader {
   bool binary_output_ = false;
   std::array<OutputChoice, kV2Outputs> choices_{};
   std::size_t choice_count_ = 0;
-  Known known_;
+  V2KnownJson known_;
 };
 
 V2RequestParser::V2RequestParser(const model::Signature& signature)

@@ -115,6 +115,11 @@ TEST_F(AllocationTest, ArrayRows) {
   EXPECT_LE(allocations_of(post(R"({"instances":[[5.1,3.5],[1,2],[3,4]]})"), 1000), 3U);
 }
 
+TEST_F(AllocationTest, NumbersOfManyDigits) {
+  const auto request = post(R"({"instances":[[0.10000000000000000555,3.14159265358979311600]]})");
+  EXPECT_LE(allocations_of(request, 1000), 3U);
+}
+
 TEST_F(AllocationTest, ObjectRowsWithProbabilities) {
   const auto request =
       post(R"({"instances":[{"height":1,"width":2}],"parameters":{"probabilities":true}})");

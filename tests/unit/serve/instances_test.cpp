@@ -81,6 +81,9 @@ TEST(Instances, ReadsNumbersOfManyDigits) {
   ASSERT_TRUE(parsed.good) << parsed.rejection.message;
   EXPECT_EQ(parsed.instances.values, (Values{0.55557777777777777777F, -0.25346206299613848575F, 100,
                                              0.0924994746154268880F}));
+  EXPECT_EQ(parse(R"({"instances":[[0.00000000000000000001e-400,123456789012345678e-400]]})")
+                .instances.values,
+            (Values{0, 0}));
   EXPECT_EQ(parse(R"({"instances":[[0.555577777777777777770x,1]]})").rejection.reason,
             "json_syntax");
   EXPECT_EQ(parse(R"({"instances":[[123456789012345678901234567890e300,1]]})").rejection.reason,
