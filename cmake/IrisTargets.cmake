@@ -49,7 +49,13 @@ if(IRIS_UNCOUNTED)
   target_compile_definitions(iris_options INTERFACE IRIS_UNCOUNTED)
 endif()
 
+set(IRIS_FMT fmt::fmt)
+set(IRIS_SPDLOG spdlog::spdlog)
 if(IRIS_STATIC)
+  # Debian has no archives of these two, but their headers hold everything.
+  set(IRIS_FMT fmt::fmt-header-only)
+  set(IRIS_SPDLOG spdlog::spdlog_header_only)
+  set(IRIS_YAML_NAMES libyaml-cpp.a)
   set(IRIS_NETTLE_NAMES libnettle.a)
   set(Protobuf_USE_STATIC_LIBS TRUE)
   target_compile_options(iris_options INTERFACE -ffunction-sections -fdata-sections)
