@@ -209,7 +209,7 @@ void Connection::answer(SteadyTime now) {
   if (server_.draining_) close_when_answered(CloseReason::kDrain);
 
   const ResponseOptions response_options{.date = server_.date(),
-                                         .json_head = server_.json_head_,
+                                         .usual = &server_.usual_heads_,
                                          .head_only = request.method == Method::kHead,
                                          .close = closing_,
                                          .keep_alive_1_0 = parser_.http_1_0(),
@@ -236,7 +236,7 @@ void Connection::answer_now(const Later::Write& write, ResponseOptions options) 
   later_ = nullptr;
   turn_at_ = server_.now();
   options.date = server_.date();
-  options.json_head = server_.json_head_;
+  options.usual = &server_.usual_heads_;
   options.request_id = {};  // it was the request's, which is gone
   server_.out_.clear();
   Response response(server_.out_, options);

@@ -3,13 +3,14 @@
 //
 //   Response response(buffer, options);
 //   response.begin(200);
-//   response.body().append(…);
+//   append(response.body(), …);
 //   response.finish();
 #pragma once
 
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,26 +22,34 @@ namespace iris::http {
 // Grows and keeps its room when cleared.
 using Buffer = fmt::basic_memory_buffer<char, 4096>;
 
+// In place, so that of a literal nothing is left but stores.
 inline void append(Buffer& buffer, std::string_view text) {
-  buffer.append(text.data(), text.data() + text.size());
+  const std::size_t size = buffer.size();
+  buffer.resize(size + text.size());
+  std::memcpy(buffer.data() + size, text.data(), text.size());
 }
 
 inline constexpr std::string_view kJson = "application/json";
+inline constexpr std::string_view kOctets = "application/octet-stream";
 
 std::string_view reason_phrase(int status);
+
+// How the heads of the usual answers begin, made once and not for each.
+struct UsualHeads {
+  std::string json;     // 200, JSON
+  std::string tensors;  // 200, JSON and binary tensors behind it
+};
+UsualHeads usual_heads(std::string_view date);
 
 // What the connection knows and the handler need not.
 struct ResponseOptions {
   std::string_view date{};        // the whole Date field with its line end, or empty
-  std::string_view json_head{};   // json_head() of that date, or empty
+  const UsualHeads* usual = nullptr;  // of that date, or none
   bool head_only = false;         // the answer to HEAD: the length of the body without the body
   bool close = false;             // the last answer on this connection
   bool keep_alive_1_0 = false;    // a client of HTTP/1.0 waits for permission to go on
   std::string_view request_id{};  // repeated in the answer, if there is one
 };
-
-// The head of the usual answer, made once and not for each: 200, JSON, the connection is kept.
-std::string json_head(std::string_view date);
 
 class Response;
 
@@ -69,6 +78,10 @@ class Response {
   // Starts the answer, or starts it again: what was written before is taken back. `fields` are
   // whole lines, e.g. "Retry-After: 1\r\n".
   void begin(int status, std::string_view media_type = kJson, std::string_view fields = {});
+  // The same for 200 and JSON with binary tensors behind it (Open Inference Protocol V2, "Binary
+  // Tensor Data Extension"): the head tells how long the JSON is, once end_json() was called.
+  void begin_tensors();
+  void end_json();
   Buffer& body() { return out_; }
   void finish();
 
@@ -83,10 +96,12 @@ class Response {
  private:
   static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
 
+  void begin_head(int status);
+  void end_head(std::string_view last_field = {});
+
   Buffer& out_;
   const ResponseOptions options_;
   std::size_t start_ = kNowhere;
-  std::size_t length_at_ = 0;
   std::size_t body_at_ = 0;
   int status_ = 0;
   std::shared_ptr<Later> later_;

@@ -216,7 +216,7 @@ SteadyTime Server::now() {
     const auto size =
         std::strftime(text, sizeof text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
     date_.assign(text, size);
-    json_head_ = json_head(date_);
+    usual_heads_ = usual_heads(date_);
     date_until_ = time + (seconds + 1s - wall);
   }
   return time;

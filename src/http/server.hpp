@@ -129,7 +129,7 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   std::size_t held_bytes_ = 0;  // over all connections, see max_held_bytes
   Buffer out_;                  // the answers that the connection at work is writing
   std::string date_;
-  std::string json_head_;  // with that date
+  UsualHeads usual_heads_;  // with that date
   SteadyTime date_until_{};
 };
 

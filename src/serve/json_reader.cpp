@@ -28,6 +28,16 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
+std::string_view JsonReader::text_of(Value& value) {
+  return trimmed(value.raw_json_token());
+}
+
+std::string_view JsonReader::text_of(Value& value, const char* first) {
+  const char* behind = first;  // where the next token begins
+  if (value.current_location().get(behind) != simdjson::SUCCESS) return {};
+  return trimmed({first, behind});
+}
+
 bool JsonReader::read_double(Value& value, double& number) {
   const auto token = value.raw_json_token();
   if (token.size() <= kTrustedNumberBytes) {
@@ -71,7 +81,7 @@ bool JsonReader::read_unused_scalar(Value& value, Type type) {
       return value.get_bool().get(flag) == simdjson::SUCCESS || not_json();
     case Type::null:
       // As a token, for is_null() answers no to what only begins like null.
-      if (trimmed(value.raw_json_token()) != "null") return not_json();
+      if (text_of(value) != "null") return not_json();
       return (value.is_null().get(null) == simdjson::SUCCESS && null) || not_json();
     default:
       return read_unused_number(value);
@@ -81,7 +91,7 @@ bool JsonReader::read_unused_scalar(Value& value, Type type) {
 bool JsonReader::read_unused_number(Value& value) {
   double number = 0;
   if (read_double(value, number)) return true;
-  const auto token = trimmed(value.raw_json_token());
+  const auto token = text_of(value);
   if (!is_json_number(token)) return not_json();
   return refuse("number_range", "a number is out of range: {}",
                 token.substr(0, kNumberBytesInMessage));
@@ -91,7 +101,7 @@ bool JsonReader::refuse_number(Value& value, std::string_view place) {
   Type type{};
   if (value.type().get(type) != simdjson::SUCCESS) return not_json();
   if (type != Type::number) return wrong_type(value, place, "a number");
-  const auto token = trimmed(value.raw_json_token());
+  const auto token = text_of(value);
   if (!is_json_number(token)) return not_json();
   return refuse("number_range", "{}: expected a number within ±{:.2g} (float32), got {}", place,
                 std::numeric_limits<float>::max(), token.substr(0, kNumberBytesInMessage));
@@ -114,7 +124,7 @@ bool JsonReader::wrong_root(std::string_view expected) {
 bool JsonReader::wrong_type(Value& value, std::string_view place, std::string_view expected) {
   Type type{};
   if (value.type().get(type) != simdjson::SUCCESS) return not_json();
-  const auto token = trimmed(value.raw_json_token());
+  const auto token = text_of(value);
   std::string got;
   std::string_view text;
   switch (type) {

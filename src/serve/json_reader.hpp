@@ -67,6 +67,10 @@ class JsonReader {
     return true;
   }
 
+  // The text of a scalar, or of an array or object that was read from `first` to its end.
+  static std::string_view text_of(Value& value);
+  static std::string_view text_of(Value& value, const char* first);
+
   // Reads a number, rounded once; leaves the value as it was where it is none, or not finite.
   static bool read_double(Value& value, double& number);
 

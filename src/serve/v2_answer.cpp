@@ -1,7 +1,5 @@
 #include "serve/v2_answer.hpp"
 
-#include <algorithm>
-#include <charconv>
 #include <span>
 #include <utility>
 
@@ -86,23 +84,15 @@ class Writer {
 }  // namespace
 
 void write_v2_answer(const ServedModel& model, const V2Request& request,
-                     const Predictions& predictions, http::Buffer& scratch,
-                     http::Response& response) {
+                     const Predictions& predictions, http::Response& response) {
   const Writer writer(model, request, predictions);
   if (!request.wants_binary()) {
     response.begin(200);
     return writer.write_json(response.body());
   }
-  // The head tells the length of the JSON.
-  scratch.clear();
-  writer.write_json(scratch);
-  constexpr std::string_view kLength = "Inference-Header-Content-Length: ";
-  char field[kLength.size() + 24];
-  char* at = std::copy(kLength.begin(), kLength.end(), field);
-  at = std::to_chars(at, field + sizeof field, scratch.size()).ptr;
-  at = std::copy_n("\r\n", 2, at);
-  response.begin(200, "application/octet-stream", {field, static_cast<std::size_t>(at - field)});
-  append(response.body(), {scratch.data(), scratch.size()});
+  response.begin_tensors();
+  writer.write_json(response.body());
+  response.end_json();
   writer.write_binary(response.body());
 }
 

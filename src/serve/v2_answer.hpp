@@ -8,10 +8,8 @@
 
 namespace iris::serve {
 
-// JSON, or JSON with binary tensors behind it where the request wants one. `scratch` is kept by the
-// caller for its room.
+// JSON, or JSON with binary tensors behind it where the request wants one.
 void write_v2_answer(const ServedModel& model, const V2Request& request,
-                     const Predictions& predictions, http::Buffer& scratch,
-                     http::Response& response);
+                     const Predictions& predictions, http::Response& response);
 
 }  // namespace iris::serve

@@ -3,43 +3,97 @@
 namespace iris::serve {
 namespace {
 
-constexpr std::size_t kLongestJson = 1024;
+// Of what is kept, which has neither the id nor the numbers.
+constexpr std::size_t kLongestText = 1024;
 
 }  // namespace
 
 bool V2KnownJson::take(std::string_view json, std::string_view binary, V2Request& request) const {
-  if (json_.empty() || json != json_) return false;
-  request.values.resize(values_);
-  for (const auto& tensor : tensors_) {
-    const std::size_t bytes = tensor.count * tensor.datatype->bytes;
-    if (bytes > binary.size()) return false;
-    float* const first = request.values.data() + tensor.first;
-    const std::size_t good =
-        read_elements(*tensor.datatype, binary.data(), tensor.count, first, tensor.stride);
-    if (good < tensor.count) return false;
-    binary.remove_prefix(bytes);
+  if (text_.empty()) return false;
+  request.values.resize(said_values_);
+  request.id.reset();
+  JsonScanner scanner(json);
+  std::string_view text = text_;
+  for (const auto& part : parts_) {
+    if (!scanner.take_exactly(text.substr(0, part.text_bytes))) return false;
+    text.remove_prefix(part.text_bytes);
+    if (part.tensor) {
+      if (!take_numbers(*part.tensor, part.row, scanner, request.values)) return false;
+    } else if (!scanner.take_string(request.id.emplace())) {
+      return false;
+    }
   }
-  if (!binary.empty()) return false;
+  if (scanner.rest() != text || !take_binaries(binary, request.values)) return false;
   request.rows = said_.rows;
-  request.id = id_;
   request.output_list = said_.output_list;
   request.output_count = said_.output_count;
   return true;
 }
 
+bool V2KnownJson::take_numbers(const TensorPlace& place, std::size_t row, JsonScanner& scanner,
+                               std::vector<float>& values) {
+  if (!scanner.take('[')) return false;
+  float* out = values.data() + place.first;
+  for (std::size_t i = 0; i < place.count; ++i, out += place.stride) {
+    if (i > 0 && !scanner.take(',')) return false;
+    const bool starts_row = row > 0 && i % row == 0;
+    if (starts_row && !scanner.take('[')) return false;
+    double number = 0;
+    if (!scanner.take_number(number)) return false;
+    *out = static_cast<float>(number);
+    const bool ends_row = row > 0 && (i + 1) % row == 0;
+    if (ends_row && !scanner.take(']')) return false;
+  }
+  return scanner.take(']');
+}
+
+bool V2KnownJson::take_binaries(std::string_view binary, std::vector<float>& values) const {
+  for (const auto& [place, datatype] : binaries_) {
+    const std::size_t bytes = place.count * datatype->bytes;
+    if (bytes > binary.size()) return false;
+    float* const out = values.data() + place.first;
+    const auto good = read_elements(*datatype, binary.data(), place.count, out, place.stride);
+    if (good < place.count) return false;
+    binary.remove_prefix(bytes);
+  }
+  return binary.empty();
+}
+
 void V2KnownJson::forget() {
-  json_.clear();
-  tensors_.clear();
+  text_.clear();
+  parts_.clear();
+  binaries_.clear();
+  whole_ = true;
+}
+
+void V2KnownJson::add_id(std::string_view text) {
+  parts_.push_back({.text = text});
+}
+
+void V2KnownJson::add_numbers(const TensorPlace& place, std::string_view text, std::size_t row) {
+  parts_.push_back({.text = text, .tensor = place, .row = row});
+}
+
+void V2KnownJson::add_binary(const TensorPlace& place, const Datatype& datatype) {
+  binaries_.push_back({place, &datatype});
 }
 
 void V2KnownJson::keep(std::string_view json, const V2Request& request) {
-  if (json.size() > kLongestJson) return;
-  json_ = json;
-  id_ = request.id;
+  std::size_t text_bytes = json.size();
+  for (const auto& part : parts_) text_bytes -= part.text.size();
+  if (!whole_ || text_bytes > kLongestText) return;
+  const char* at = json.data();
+  for (auto& part : parts_) {
+    part.text_bytes = static_cast<std::size_t>(part.text.data() - at);
+    text_.append(at, part.text_bytes);
+    at = part.text.data() + part.text.size();
+    part.text = {};
+  }
+  text_.append(at, json.data() + json.size());
   said_.rows = request.rows;
   said_.output_list = request.output_list;
   said_.output_count = request.output_count;
-  values_ = request.values.size();
+  said_values_ = request.values.size();
 }
 
 }  // namespace iris::serve

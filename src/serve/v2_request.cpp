@@ -57,8 +57,7 @@ class V2RequestParser::Reader final : public JsonReader {
       return false;
     }
     choose_outputs();
-    // Not what holds data itself: those of the next request are others.
-    if (known_.tensors() == input_count_) known_.keep(json, request);
+    known_.keep(json, request);
     return true;
   }
 
@@ -76,6 +75,7 @@ class V2RequestParser::Reader final : public JsonReader {
     bool has_parameters = false;
     bool has_data = false;
     bool nested = false;        // the data are arrays of numbers
+    std::string_view data_text;
     std::size_t data_rows = 0;  // of nested data
     std::size_t data_width = 0;
   };
@@ -102,9 +102,12 @@ class V2RequestParser::Reader final : public JsonReader {
 
   bool read_id(Value& value) {
     if (out_->id) return twice("id");
+    const auto text = text_of(value);
     std::string_view id;
     if (value.get_string().get(id) != simdjson::SUCCESS) return wrong_type(value, "id", "a string");
     out_->id = id;
+    const bool escaped = text.find('\\') != std::string_view::npos;
+    escaped ? known_.add_unknown() : known_.add_id(text);
     return true;
   }
 
@@ -215,12 +218,13 @@ class V2RequestParser::Reader final : public JsonReader {
 
   bool read_data(Value& value) {
     if (std::exchange(tensor_.has_data, true)) return twice(place("data"));
+    const char* const first = text_of(value).data();
     Array elements;
     if (value.get_array().get(elements) != simdjson::SUCCESS) {
       return wrong_type(value, place("data"), "an array of numbers");
     }
     std::size_t index = 0;
-    return each_element(elements, [&](Value& element) {
+    const auto read_element = [&](Value& element) {
       if (index == 0) {
         Type type{};
         if (element.type().get(type) != simdjson::SUCCESS) return not_json();
@@ -233,7 +237,10 @@ class V2RequestParser::Reader final : public JsonReader {
       }
       ++index;
       return true;
-    });
+    };
+    if (!each_element(elements, read_element)) return false;
+    tensor_.data_text = text_of(value, first);
+    return true;
   }
 
   bool read_data_row(Value& value) {
@@ -310,7 +317,7 @@ class V2RequestParser::Reader final : public JsonReader {
     out_->rows = tensor_.shape[0];
     if (!check_data(out_->rows * features_.size())) return false;
     out_->values.resize(out_->rows * features_.size());
-    return take_elements(out_->values.data(), 1, out_->values.size());
+    return take_elements({.count = out_->values.size(), .first = 0, .stride = 1});
   }
 
   bool take_feature(std::size_t feature, bool column) {
@@ -338,7 +345,7 @@ class V2RequestParser::Reader final : public JsonReader {
     out_->values.resize(out_->rows * features_.size());
     has_feature_[feature] = true;
     ++feature_count_;
-    return take_elements(out_->values.data() + feature, features_.size(), out_->rows);
+    return take_elements({.count = out_->rows, .first = feature, .stride = features_.size()});
   }
 
   // Whether there are `count` elements, and nested as the shape says.
@@ -365,20 +372,25 @@ class V2RequestParser::Reader final : public JsonReader {
                       : fmt::format("{}", numbers_.size()));
   }
 
-  bool take_elements(float* out, std::size_t stride, std::size_t count) {
+  bool take_elements(const TensorPlace& to) {
+    float* const out = out_->values.data() + to.first;
     if (tensor_.binary_bytes) {
       const char* bytes = binary_.data();
       binary_.remove_prefix(*tensor_.binary_bytes);
-      const auto first = static_cast<std::size_t>(out - out_->values.data());
-      known_.add({tensor_.datatype, count, first, stride});
-      const std::size_t good = read_elements(*tensor_.datatype, bytes, count, out, stride);
-      return good == count || refuse_element(good, "a finite number", out[good * stride]);
+      known_.add_binary(to, *tensor_.datatype);
+      const std::size_t good = read_elements(*tensor_.datatype, bytes, to.count, out, to.stride);
+      return good == to.count || refuse_element(good, "a finite number", out[good * to.stride]);
     }
-    if (tensor_.datatype->integer && !check_integers()) return false;
+    if (tensor_.datatype->integer) {
+      if (!check_integers()) return false;
+      known_.add_unknown();
+    } else {
+      known_.add_numbers(to, tensor_.data_text, tensor_.data_width);
+    }
     static const Datatype* const json_number = find_datatype("FP64");
     const auto* bytes = reinterpret_cast<const char*>(numbers_.data());
-    const std::size_t good = read_elements(*json_number, bytes, count, out, stride);
-    return good == count || refuse_element(good, "a number", numbers_[good]);
+    const std::size_t good = read_elements(*json_number, bytes, to.count, out, to.stride);
+    return good == to.count || refuse_element(good, "a number", numbers_[good]);
   }
 
   bool check_integers() {

@@ -140,11 +140,10 @@ Refusal V2Routes::infer(const http::Request& request, const ServedModel& model, 
   predictions_.make(model, request_.values, request_.wants(V2Output::kProbabilities));
   phases.predicted(metrics_.infer_phases);
   metrics_.rows.add(request_.rows);
-  write_v2_answer(model, request_, predictions_, scratch_, response);
+  write_v2_answer(model, request_, predictions_, response);
   if (request_.rows > kKeptRows) {
     request_ = {};
     predictions_ = {};
-    scratch_ = http::Buffer();
   }
   return {};
 }

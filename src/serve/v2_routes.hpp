@@ -43,7 +43,6 @@ class V2Routes {
   // Kept between requests for their room.
   V2Request request_;
   Predictions predictions_;
-  http::Buffer scratch_;
 };
 
 }  // namespace iris::serve

@@ -20,24 +20,49 @@ std::string write(const ResponseOptions& options, int status, std::string_view b
   return text(out);
 }
 
+std::string write_tensors(const ResponseOptions& options, std::string_view json,
+                          std::string_view tensors) {
+  Buffer out;
+  Response response(out, options);
+  response.begin_tensors();
+  append(response.body(), json);
+  response.end_json();
+  append(response.body(), tensors);
+  response.finish();
+  return text(out);
+}
+
 TEST(Response, FillsInTheLength) {
   EXPECT_EQ(write({.date = "Date: x\r\n"}, 200, "12345678901"),
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: x\r\n"
             "Content-Length:         11\r\n\r\n12345678901");
 }
 
-// The head that is made once must be the one that would be made each time.
-TEST(Response, TheUsualHeadIsNoOther) {
+// What is made once must be what would be made each time.
+TEST(Response, TheUsualHeadsAreNoOthers) {
   const std::string date = "Date: x\r\n";
-  const std::string head = json_head(date);
-  for (const int status : {200, 404}) {
-    for (const bool close : {false, true}) {
-      EXPECT_EQ(write({.date = date, .json_head = head, .close = close}, status, "{}"),
-                write({.date = date, .close = close}, status, "{}"));
+  const auto usual = usual_heads(date);
+  for (const bool close : {false, true}) {
+    for (const char* id : {"", "7"}) {
+      const ResponseOptions with{.date = date, .usual = &usual, .close = close, .request_id = id};
+      const ResponseOptions without{.date = date, .close = close, .request_id = id};
+      for (const int status : {200, 404}) {
+        EXPECT_EQ(write(with, status, "{}"), write(without, status, "{}"));
+      }
+      EXPECT_EQ(write_tensors(with, "{}", "123"), write_tensors(without, "{}", "123"));
     }
   }
-  const auto answer = write({.date = date, .json_head = json_head("Date: y\r\n")}, 200, "{}");
-  EXPECT_NE(answer.find("Date: y"), std::string::npos) << "it is used";
+  const auto other = usual_heads("Date: y\r\n");
+  const ResponseOptions options{.date = date, .usual = &other};
+  EXPECT_NE(write(options, 200, "{}").find("Date: y"), std::string::npos) << "it is used";
+  EXPECT_NE(write_tensors(options, "{}", "").find("Date: y"), std::string::npos) << "it is used";
+}
+
+TEST(Response, SaysWhereTheJsonEndsBeforeTensors) {
+  EXPECT_EQ(write_tensors({.date = "Date: x\r\n"}, "{\"a\":1234}", "123"),
+            "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nDate: x\r\n"
+            "Inference-Header-Content-Length:         10\r\n"
+            "Content-Length:         13\r\n\r\n{\"a\":1234}123");
 }
 
 TEST(Response, SaysHowTheConnectionGoesOn) {
