@@ -9,8 +9,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,7 +26,7 @@ using Buffer = fmt::basic_memory_buffer<char, 4096>;
 inline void append(Buffer& buffer, std::string_view text) {
   const std::size_t size = buffer.size();
   buffer.resize(size + text.size());
-  std::memcpy(buffer.data() + size, text.data(), text.size());
+  std::copy(text.begin(), text.end(), buffer.data() + size);
 }
 
 inline constexpr std::string_view kJson = "application/json";
@@ -43,12 +43,12 @@ UsualHeads usual_heads(std::string_view date);
 
 // What the connection knows and the handler need not.
 struct ResponseOptions {
-  std::string_view date{};        // the whole Date field with its line end, or empty
+  std::string_view date{};            // the whole Date field with its line end, or empty
   const UsualHeads* usual = nullptr;  // of that date, or none
-  bool head_only = false;         // the answer to HEAD: the length of the body without the body
-  bool close = false;             // the last answer on this connection
-  bool keep_alive_1_0 = false;    // a client of HTTP/1.0 waits for permission to go on
-  std::string_view request_id{};  // repeated in the answer, if there is one
+  bool head_only = false;             // the answer to HEAD: the length of the body without the body
+  bool close = false;                 // the last answer on this connection
+  bool keep_alive_1_0 = false;        // a client of HTTP/1.0 waits for permission to go on
+  std::string_view request_id{};      // repeated in the answer, if there is one
 };
 
 class Response;

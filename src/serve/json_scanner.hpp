@@ -1,5 +1,6 @@
-// One pass over JSON text of a form that is expected: every call takes what comes next, behind white
-// space, if it is that. Where it is not, the text may be any other, and is left to a JSON parser.
+// One pass over JSON text of a form that is expected: every call takes what comes next, behind
+// white space, if it is that. Where it is not, the text may be any other, and is left to a JSON
+// parser.
 #pragma once
 
 #include <array>
@@ -52,6 +53,18 @@ class JsonScanner {
     return true;
   }
 
+  // An array of just `count` of them, to where `out` and those `stride` apart from it are.
+  bool take_numbers(float* out, std::size_t count, std::size_t stride) {
+    if (!take('[')) return false;
+    for (std::size_t i = 0; i < count; ++i) {
+      double number = 0;
+      if (i > 0 && !take(',')) return false;
+      if (!take_number(number)) return false;
+      out[i * stride] = static_cast<float>(number);
+    }
+    return take(']');
+  }
+
   // A string of printable ASCII without escapes, of which `string` is what stands in the quotes.
   bool take_string(std::string_view& string) {
     if (!take('"')) return false;
@@ -75,9 +88,11 @@ class JsonScanner {
   static constexpr std::array<double, kDigits + 1> kPowersOfTen = {
       1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
+  // Most often there is none, and one comparison tells.
   void skip_space() {
-    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+    while (at_ != end_ && *at_ <= ' ' && is_space(*at_)) ++at_;
   }
+  static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
   // Appends the digits that come next, and returns how many they are; too many wrap around.
   std::ptrdiff_t take_digits(std::uint64_t& digits) {

@@ -10,7 +10,6 @@ constexpr std::size_t kLongestText = 1024;
 
 bool V2KnownJson::take(std::string_view json, std::string_view binary, V2Request& request) const {
   if (text_.empty()) return false;
-  request.values.resize(said_values_);
   request.id.reset();
   JsonScanner scanner(json);
   std::string_view text = text_;
@@ -18,12 +17,15 @@ bool V2KnownJson::take(std::string_view json, std::string_view binary, V2Request
     if (!scanner.take_exactly(text.substr(0, part.text_bytes))) return false;
     text.remove_prefix(part.text_bytes);
     if (part.tensor) {
+      request.values.resize(said_values_);
       if (!take_numbers(*part.tensor, part.row, scanner, request.values)) return false;
     } else if (!scanner.take_string(request.id.emplace())) {
       return false;
     }
   }
-  if (scanner.rest() != text || !take_binaries(binary, request.values)) return false;
+  if (scanner.rest() != text) return false;
+  request.values.resize(said_values_);
+  if (!take_binaries(binary, request.values)) return false;
   request.rows = said_.rows;
   request.output_list = said_.output_list;
   request.output_count = said_.output_count;
@@ -32,17 +34,12 @@ bool V2KnownJson::take(std::string_view json, std::string_view binary, V2Request
 
 bool V2KnownJson::take_numbers(const TensorPlace& place, std::size_t row, JsonScanner& scanner,
                                std::vector<float>& values) {
+  float* const first = values.data() + place.first;
+  if (row == 0) return scanner.take_numbers(first, place.count, place.stride);
   if (!scanner.take('[')) return false;
-  float* out = values.data() + place.first;
-  for (std::size_t i = 0; i < place.count; ++i, out += place.stride) {
+  for (std::size_t i = 0; i < place.count; i += row) {
     if (i > 0 && !scanner.take(',')) return false;
-    const bool starts_row = row > 0 && i % row == 0;
-    if (starts_row && !scanner.take('[')) return false;
-    double number = 0;
-    if (!scanner.take_number(number)) return false;
-    *out = static_cast<float>(number);
-    const bool ends_row = row > 0 && (i + 1) % row == 0;
-    if (ends_row && !scanner.take(']')) return false;
+    if (!scanner.take_numbers(first + i * place.stride, row, place.stride)) return false;
   }
   return scanner.take(']');
 }

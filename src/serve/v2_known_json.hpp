@@ -34,7 +34,7 @@ class V2KnownJson {
   void forget();
   // What may be another, in the order in which it stands; texts lie within the JSON.
   void add_id(std::string_view text);
-  // `text` is an array of numbers or, unless `row` is 0, of arrays of so many numbers.
+  // `text` is an array of numbers or, unless `row` is 0, of arrays of so many numbers each.
   void add_numbers(const TensorPlace& place, std::string_view text, std::size_t row);
   // The elements lie behind the JSON.
   void add_binary(const TensorPlace& place, const Datatype& datatype);

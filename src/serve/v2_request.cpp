@@ -74,7 +74,7 @@ class V2RequestParser::Reader final : public JsonReader {
     std::optional<std::uint64_t> binary_bytes;
     bool has_parameters = false;
     bool has_data = false;
-    bool nested = false;        // the data are arrays of numbers
+    bool nested = false;  // the data are arrays of numbers
     std::string_view data_text;
     std::size_t data_rows = 0;  // of nested data
     std::size_t data_width = 0;

@@ -36,7 +36,7 @@ struct V2Request {
 
   std::vector<float> values;  // row-major [rows × features]
   std::size_t rows = 0;
-  std::optional<std::string_view> id{};  // holds until the next request is parsed
+  std::optional<std::string_view> id{};  // holds as long as the body, until the next is parsed
   std::array<Output, kV2Outputs> output_list{};
   std::size_t output_count = 0;
 

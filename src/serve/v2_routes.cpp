@@ -102,6 +102,9 @@ V2Routes::V2Routes(const model::Signature& signature, WorkerMetrics& metrics,
 
 Outcome V2Routes::answer(const http::Request& request, const ServedModel& model, bool draining,
                          PhaseClock& phases, http::Response& response) {
+  if (request.path == model.v2.infer_path) {
+    return {Route::kInfer, infer(request, model, phases, response)};
+  }
   if (request.path == "/v2" || request.path == "/v2/") {
     return {Route::kModel, write_document(request, "/v2", server_, response)};
   }

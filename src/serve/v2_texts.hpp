@@ -10,6 +10,7 @@ namespace iris::serve {
 
 struct V2Texts {
   std::string version;                   // as answers and paths name it
+  std::string infer_path;                // as most clients write it, or empty
   std::string answer_start;              // {"model_name":"…","model_version":"…"
   std::string label_start;               // {"name":"label","datatype":"BYTES","shape":[
   std::string probabilities_start;       // the same of the other output

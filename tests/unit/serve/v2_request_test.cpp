@@ -139,6 +139,50 @@ TEST_F(V2RequestTest, ReadsNewNumbersBehindTheSameJson) {
   }
 }
 
+// Nor is what stands around the numbers and the id, wherever they stand.
+TEST_F(V2RequestTest, ReadsNewNumbersWithinTheSameJson) {
+  const auto ask = [this](const std::string& id, const std::string& heights, const char* widths) {
+    return parse(R"({"inputs":[{"datatype":"FP64","data": )" + heights +
+                 R"( ,"shape":[2,1],"name":"height"},{"name":"width","shape":[2],"datatype":)"
+                 R"("FP16","data":)" +
+                 widths + R"(}],"id": )" + id + R"( ,"outputs":[]})");
+  };
+  using Asked = std::tuple<const char*, const char*, const char*, Values>;
+  for (const auto& [id, heights, widths, values] :
+       {Asked{"7", "[[1],[2]]", "[3,4]", {3, 1, 4, 2}},
+        Asked{"eight", "[[-5],[6.25]]", "[ 7,8 ]", {7, -5, 8, 6.25}},
+        Asked{"", "[[1e1],[2]]", "[3,4]", {3, 10, 4, 2}}, Asked{"", "[1,2]", "[3,4]", {3, 1, 4, 2}},
+        Asked{"9", "[5,6]", "[0.3333333333333333,-0]", {0.33333334F, 5, -0.0F, 6}}}) {
+    ASSERT_TRUE(ask('"' + std::string(id) + '"', heights, widths)) << rejection().message;
+    EXPECT_EQ(request_.rows, 2U);
+    EXPECT_EQ(request_.values, values) << heights << widths;
+    EXPECT_EQ(request_.id, id);
+    EXPECT_EQ(request_.outputs().size(), 2U);
+    request_ = {};
+  }
+  ASSERT_TRUE(ask(R"("\u0037\"")", "[1,2]", "[3,4]"));
+  EXPECT_EQ(request_.id, "7\"");
+  ASSERT_TRUE(ask(R"("\u0038\"")", "[1,2]", "[3,4]"));
+  EXPECT_EQ(request_.id, "8\"");
+}
+
+TEST_F(V2RequestTest, RefusesBadNumbersWithinTheSameJson) {
+  const auto ask = [this](const std::string& datatype, const std::string& data) {
+    return parse(
+        input(R"("name":"input","shape":[1,2],"datatype":")" + datatype + R"(","data":)" + data));
+  };
+  ASSERT_TRUE(ask("FP32", "[1,2]"));
+  EXPECT_FALSE(ask("FP32", "[1,1e39]"));
+  EXPECT_EQ(rejection().message,
+            "inputs[0].data[1]: expected a number within ±3.4e+38 (float32), got 1e+39");
+  ASSERT_TRUE(ask("FP32", "[1,2]"));
+  EXPECT_FALSE(ask("FP32", "[1,2,3]"));
+  EXPECT_FALSE(ask("FP32", "[1,2"));
+  ASSERT_TRUE(ask("INT8", "[1,2]"));
+  EXPECT_FALSE(ask("INT8", "[1,2.5]")) << "integers are read anew each time";
+  EXPECT_FALSE(ask("INT8", "[1,128]"));
+}
+
 TEST_F(V2RequestTest, RefusesBadNumbersBehindTheSameJson) {
   const std::string json = input(
       R"("name":"input","shape":[1,2],"datatype":"FP32","parameters":{"binary_data_size":8})");
