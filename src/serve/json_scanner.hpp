@@ -14,55 +14,31 @@ class JsonScanner {
  public:
   explicit JsonScanner(std::string_view text) : at_(text.data()), end_(at_ + text.size()) {}
 
-  bool take(char wanted) {
-    skip_space();
-    if (at_ == end_ || *at_ != wanted) return false;
-    ++at_;
-    return true;
-  }
+  bool take(char wanted) { return move_to(behind(skip_space(at_, end_), end_, wanted)); }
   bool take(std::string_view wanted) {
-    skip_space();
+    at_ = skip_space(at_, end_);
     return take_exactly(wanted);
   }
   // With no white space before it.
   bool take_exactly(std::string_view wanted) {
-    if (!rest().starts_with(wanted)) return false;
-    at_ += wanted.size();
-    return true;
+    return rest().starts_with(wanted) && move_to(at_ + wanted.size());
   }
 
-  // Without an exponent and of at most 15 digits.
-  bool take_number(double& number) {
-    skip_space();
-    const bool negative = at_ != end_ && *at_ == '-';
-    if (negative) ++at_;
-    std::uint64_t digits = 0;
-    const char* const integer = at_;
-    const auto integer_digits = take_digits(digits);
-    if (integer_digits == 0 || (integer_digits > 1 && *integer == '0')) return false;
-    std::ptrdiff_t fraction_digits = 0;
-    if (at_ != end_ && *at_ == '.') {
-      ++at_;
-      fraction_digits = take_digits(digits);
-      if (fraction_digits == 0) return false;
-    }
-    if (integer_digits + fraction_digits > kDigits) return false;
-    const double magnitude =
-        static_cast<double>(digits) / kPowersOfTen[static_cast<std::size_t>(fraction_digits)];
-    number = negative ? -magnitude : magnitude;
-    return true;
-  }
-
-  // An array of just `count` of them, to where `out` and those `stride` apart from it are.
+  // An array of just `count` numbers without exponents and of at most 15 digits, to where `out` and
+  // those `stride` apart from it are.
   bool take_numbers(float* out, std::size_t count, std::size_t stride) {
-    if (!take('[')) return false;
+    char before = '[';
+    // In registers, whatever is written to `out`.
+    const char* at = at_;
+    const char* const end = end_;
     for (std::size_t i = 0; i < count; ++i) {
-      double number = 0;
-      if (i > 0 && !take(',')) return false;
-      if (!take_number(number)) return false;
-      out[i * stride] = static_cast<float>(number);
+      at = behind(skip_space(at, end), end, before);
+      if (at == nullptr) return false;
+      at = read_number(skip_space(at, end), end, out[i * stride]);
+      if (at == nullptr) return false;
+      before = ',';
     }
-    return take(']');
+    return move_to(at) && take(']');
   }
 
   // A string of printable ASCII without escapes, of which `string` is what stands in the quotes.
@@ -75,10 +51,7 @@ class JsonScanner {
   }
 
   std::string_view rest() const { return {at_, static_cast<std::size_t>(end_ - at_)}; }
-  bool at_end() {
-    skip_space();
-    return at_ == end_;
-  }
+  bool at_end() { return skip_space(at_, end_) == end_; }
 
  private:
   // An integer below 10^15 and a power of ten up to 10^22 are doubles without rounding, so that
@@ -88,21 +61,57 @@ class JsonScanner {
   static constexpr std::array<double, kDigits + 1> kPowersOfTen = {
       1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
-  // Most often there is none, and one comparison tells.
-  void skip_space() {
-    while (at_ != end_ && *at_ <= ' ' && is_space(*at_)) ++at_;
-  }
-  static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+  // The functions below go from `at` and return where they came to, or null: what is there is not
+  // what they take.
 
-  // Appends the digits that come next, and returns how many they are; too many wrap around.
-  std::ptrdiff_t take_digits(std::uint64_t& digits) {
-    const char* const first = at_;
-    for (; at_ != end_; ++at_) {
-      const auto digit = static_cast<unsigned char>(*at_ - '0');
+  // Most often there is none, and one comparison tells.
+  static const char* skip_space(const char* at, const char* end) {
+    while (at != end && *at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) {
+      ++at;
+    }
+    return at;
+  }
+
+  static const char* behind(const char* at, const char* end, char wanted) {
+    return at != end && *at == wanted ? at + 1 : nullptr;
+  }
+
+  // Appends the digits to `digits`; too many wrap around.
+  static const char* read_digits(const char* at, const char* end, std::uint64_t& digits) {
+    for (; at != end; ++at) {
+      const auto digit = static_cast<unsigned char>(*at - '0');
       if (digit > 9) break;
       digits = 10 * digits + digit;
     }
-    return at_ - first;
+    return at;
+  }
+
+  static const char* read_number(const char* at, const char* end, float& number) {
+    const bool negative = at != end && *at == '-';
+    if (negative) ++at;
+    std::uint64_t digits = 0;
+    const char* const integer = at;
+    at = read_digits(at, end, digits);
+    const auto integer_digits = at - integer;
+    if (integer_digits == 0 || (integer_digits > 1 && *integer == '0')) return nullptr;
+    std::ptrdiff_t fraction_digits = 0;
+    if (at != end && *at == '.') {
+      const char* const fraction = ++at;
+      at = read_digits(at, end, digits);
+      fraction_digits = at - fraction;
+      if (fraction_digits == 0) return nullptr;
+    }
+    if (integer_digits + fraction_digits > kDigits) return nullptr;
+    const double magnitude =
+        static_cast<double>(digits) / kPowersOfTen[static_cast<std::size_t>(fraction_digits)];
+    number = static_cast<float>(negative ? -magnitude : magnitude);
+    return at;
+  }
+
+  bool move_to(const char* place) {
+    if (place == nullptr) return false;
+    at_ = place;
+    return true;
   }
 
   const char* at_;

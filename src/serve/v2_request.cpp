@@ -37,15 +37,14 @@ class V2RequestParser::Reader final : public JsonReader {
         has_feature_(features_.size()) {}
 
   bool parse(std::string_view body, std::optional<std::size_t> json_bytes, V2Request& request) {
-    begin(body, request);
     if (json_bytes.value_or(0) > body.size()) {
       return refuse("binary_size", "Inference-Header-Content-Length: {}, but the body has {} bytes",
                     *json_bytes, body.size());
     }
     const std::string_view json = body.substr(0, json_bytes.value_or(body.size()));
-    binary_ = body.substr(json.size());
-    if (known_.take(json, binary_, request)) return true;
+    if (known_.take(json, body.substr(json.size()), request)) return true;
     known_.forget();
+    begin(body, json.size(), request);
     const auto read_entry = [this](std::string_view key, Value& value) {
       return key == "inputs"       ? read_inputs(value)
              : key == "outputs"    ? read_outputs(value)
@@ -85,8 +84,9 @@ class V2RequestParser::Reader final : public JsonReader {
     std::optional<bool> binary;
   };
 
-  void begin(std::string_view body, V2Request& request) {
+  void begin(std::string_view body, std::size_t json_bytes, V2Request& request) {
     body_bytes_ = body.size();
+    binary_ = body.substr(json_bytes);
     out_ = &request;
     out_->values.clear();
     out_->rows = 0;

@@ -160,7 +160,7 @@ TEST_F(V2RequestTest, ReadsNewNumbersWithinTheSameJson) {
     EXPECT_EQ(request_.outputs().size(), 2U);
     request_ = {};
   }
-  ASSERT_TRUE(ask(R"("\u0037\"")", "[1,2]", "[3,4]"));
+  ASSERT_TRUE(ask(R"("\u0037\"")", "[1,2]", "[3,4]")) << rejection().message;
   EXPECT_EQ(request_.id, "7\"");
   ASSERT_TRUE(ask(R"("\u0038\"")", "[1,2]", "[3,4]"));
   EXPECT_EQ(request_.id, "8\"");

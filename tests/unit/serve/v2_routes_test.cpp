@@ -108,7 +108,7 @@ TEST_F(V2RoutesTest, AnswersWithBinaryTensors) {
       R"({"name":"probabilities","datatype":"FP32","shape":[2,2],"parameters":{"binary_data_size":16}}]})";
   EXPECT_NE(answer.head.find("\r\nContent-Type: application/octet-stream\r\n"), std::string::npos);
   EXPECT_NE(
-      answer.head.find(fmt::format("\r\nInference-Header-Content-Length: {}\r\n", json.size())),
+      answer.head.find(fmt::format("\r\nInference-Header-Content-Length: {:>10}\r\n", json.size())),
       std::string::npos);
   ASSERT_EQ(answer.body.size(), json.size() + 32);
   EXPECT_EQ(answer.body.substr(0, json.size()), json);
