@@ -22,8 +22,9 @@ constexpr const char* kInput =
 class V2RoutesTest : public testing::Test {
  protected:
   Answer get(std::string_view path) { return ask(routes_, {.method = Method::kGet, .path = path}); }
-  Answer infer(const std::string& body, std::optional<std::size_t> json_bytes = std::nullopt) {
-    http::Request request{.method = Method::kPost, .path = "/v2/models/example/infer"};
+  Answer infer(const std::string& body, std::optional<std::size_t> json_bytes = std::nullopt,
+               std::string_view path = "/v2/models/example/infer") {
+    http::Request request{.method = Method::kPost, .path = path};
     request.inference_header_length = json_bytes;
     return ask(routes_, request, body);
   }
@@ -48,6 +49,14 @@ TEST_F(V2RoutesTest, TellsOfTheServerAndTheModel) {
        {"/v2/models/example", "/v2/models/example/versions/0123abcd", "/v2/models/ex%61mple"}) {
     EXPECT_EQ(get(path).body, model) << path;
   }
+}
+
+// The path as it stands would be the name; what it means is another.
+TEST_F(V2RoutesTest, ReadsEscapesOfAnUnusualName) {
+  models_.replace(*make_served_model(example_model(), "100%25", "0123abcd"));
+  const std::string body = fmt::format("{{{}}}", kInput);
+  EXPECT_EQ(infer(body, {}, "/v2/models/100%25/infer").status, 404);
+  EXPECT_EQ(infer(body, {}, "/v2/models/100%2525/infer").status, 200);
 }
 
 TEST_F(V2RoutesTest, IsReadyUntilItDrains) {
