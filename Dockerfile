@@ -32,9 +32,9 @@ RUN --mount=type=cache,target=/ccache \
     cmake --preset image && cmake --build --preset image --target iris_serving
 COPY scripts/image-root scripts/sbom scripts/
 COPY models/model.onnx models/
-RUN scripts/image-root /image/root build/image/serving/iris \
-    && install -D -m 0444 models/model.onnx /image/root/models/model.onnx \
-    && scripts/sbom --name iris-api --root /image/root --link build/image/serving/iris \
+RUN scripts/image-root /image/rootfs build/image/serving/iris \
+    && install -D -m 0444 models/model.onnx /image/rootfs/models/model.onnx \
+    && scripts/sbom --name iris-api --root /image/rootfs --link build/image/serving/iris \
        --build build/image > /image/iris-api.spdx.json \
     && find /image -exec touch --no-dereference --date=@0 {} +
 
@@ -45,8 +45,8 @@ COPY src src
 RUN --mount=type=cache,target=/ccache \
     cmake --preset image && cmake --build --preset image --target iris
 COPY scripts/image-root scripts/sbom scripts/
-RUN scripts/image-root /image/root build/image/iris "$(command -v wrk)" \
-    && scripts/sbom --name iris-loadtest --root /image/root --link build/image/iris \
+RUN scripts/image-root /image/rootfs build/image/iris "$(command -v wrk)" \
+    && scripts/sbom --name iris-loadtest --root /image/rootfs --link build/image/iris \
        --build build/image > /image/iris-loadtest.spdx.json \
     && find /image -exec touch --no-dereference --date=@0 {} +
 
@@ -59,7 +59,7 @@ FROM scratch AS loadtest
 LABEL org.opencontainers.image.title="iris-loadtest" \
       org.opencontainers.image.description="wrk and iris, for load from inside a cluster" \
       org.opencontainers.image.licenses="Apache-2.0"
-COPY --from=build-loadtest /image/root/ /
+COPY --from=build-loadtest /image/rootfs/ /
 ENV PATH=/usr/bin
 USER 65532:65532
 CMD ["wrk", "--version"]
@@ -69,7 +69,7 @@ FROM scratch AS serve
 LABEL org.opencontainers.image.title="iris-api" \
       org.opencontainers.image.description="A model behind HTTP" \
       org.opencontainers.image.licenses="Apache-2.0"
-COPY --from=build-serve /image/root/ /
+COPY --from=build-serve /image/rootfs/ /
 ENV PATH=/usr/bin MODEL_PATH=/models/model.onnx
 USER 65532:65532
 EXPOSE 8080
