@@ -2,7 +2,7 @@
 // numbers may be others, so that what is the same need not be read again.
 //
 //   if (known.take(json, binary, request)) …         // all of the request is there
-//   known.forget(); … known.add(tensor, …); … known.keep(json, request);
+//   known.forget(); … known.add_numbers(…); … known.keep(json, request);
 #pragma once
 
 #include <cstddef>

@@ -106,8 +106,11 @@ class V2RequestParser::Reader final : public JsonReader {
     std::string_view id;
     if (value.get_string().get(id) != simdjson::SUCCESS) return wrong_type(value, "id", "a string");
     out_->id = id;
-    const bool escaped = text.find('\\') != std::string_view::npos;
-    escaped ? known_.add_unknown() : known_.add_id(text);
+    if (text.find('\\') == std::string_view::npos) {
+      known_.add_id(text);
+    } else {
+      known_.add_unknown();
+    }
     return true;
   }
 

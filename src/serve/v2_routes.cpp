@@ -102,6 +102,7 @@ V2Routes::V2Routes(const model::Signature& signature, WorkerMetrics& metrics,
 
 Outcome V2Routes::answer(const http::Request& request, const ServedModel& model, bool draining,
                          PhaseClock& phases, http::Response& response) {
+  // Nearly every request; its path need not be taken apart.
   if (request.path == model.v2.infer_path) {
     return {Route::kInfer, infer(request, model, phases, response)};
   }

@@ -26,8 +26,9 @@ V2Texts make_v2_texts(const model::Signature& signature, const std::string& name
   V2Texts texts;
   texts.version = digest.empty() ? "1" : digest.substr(0, kVersionDigits);
   // In a path, '%' would begin an escape.
-  if (name.find('%') == std::string::npos)
+  if (name.find('%') == std::string::npos) {
     texts.infer_path = fmt::format("/v2/models/{}/infer", name);
+  }
   const auto json_name = json_string(name);
   const auto json_version = json_string(texts.version);
   const auto label = json_string(signature.label_name);

@@ -76,6 +76,8 @@ def test_the_bill_of_materials_is_whole_and_the_same_twice(sbom, root):
     assert document["creationInfo"]["created"] == "2023-11-14T22:13:20Z"
     packages = {each["name"]: each for each in document["packages"]}
     assert {"libc6", "libstdc++6", "libsimdjson-dev"} <= set(packages)
+    compiled_in = {"libfmt-dev", "libspdlog-dev", "libyaml-cpp-dev", "nettle-dev"}
+    assert compiled_in <= set(packages)
     assert all(each["versionInfo"] for name, each in packages.items() if name != "test")
     named = {each["SPDXID"] for kind in ("packages", "files") for each in document[kind]}
     for relation in document["relationships"]:

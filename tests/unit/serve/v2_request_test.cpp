@@ -26,6 +26,10 @@ class V2RequestTest : public testing::Test {
     return parser_.parse(std::string_view(body_.data(), size), json_bytes, request_);
   }
   const Rejection& rejection() const { return parser_.rejection(); }
+  // Only of JSON that is known is the id taken from where it stands: a JSON parser copies it.
+  bool was_known() const {
+    return request_.id->data() >= body_.data() && request_.id->data() < body_.data() + body_.size();
+  }
 
   V2RequestParser parser_{example_model().signature};
   std::string body_;
@@ -132,6 +136,7 @@ TEST_F(V2RequestTest, ReadsNewNumbersBehindTheSameJson) {
     EXPECT_EQ(request_.rows, 2U);
     EXPECT_EQ(request_.values, (Values{3, height, -1, 9}));
     EXPECT_EQ(request_.id, "7");
+    EXPECT_EQ(was_known(), height == -4.0F);
     ASSERT_EQ(request_.outputs().size(), 1U);
     EXPECT_TRUE(request_.outputs()[0].binary);
     // Whoever uses the request may give its memory back.
@@ -147,13 +152,21 @@ TEST_F(V2RequestTest, ReadsNewNumbersWithinTheSameJson) {
                  R"("FP16","data":)" +
                  widths + R"(}],"id": )" + id + R"( ,"outputs":[]})");
   };
-  using Asked = std::tuple<const char*, const char*, const char*, Values>;
-  for (const auto& [id, heights, widths, values] :
-       {Asked{"7", "[[1],[2]]", "[3,4]", {3, 1, 4, 2}},
-        Asked{"eight", "[[-5],[6.25]]", "[ 7,8 ]", {7, -5, 8, 6.25}},
-        Asked{"", "[[1e1],[2]]", "[3,4]", {3, 10, 4, 2}}, Asked{"", "[1,2]", "[3,4]", {3, 1, 4, 2}},
-        Asked{"9", "[5,6]", "[0.3333333333333333,-0]", {0.33333334F, 5, -0.0F, 6}}}) {
+  struct Asked {
+    const char* id;
+    const char* heights;
+    const char* widths;
+    Values values;
+    bool known;
+  };
+  for (const auto& [id, heights, widths, values, known] :
+       {Asked{"7", "[[1],[2]]", "[3,4]", {3, 1, 4, 2}, false},
+        Asked{"eight", "[[-5],[6.25]]", "[ 7,8 ]", {7, -5, 8, 6.25}, true},
+        Asked{"", "[[1e1],[2]]", "[3,4]", {3, 10, 4, 2}, false},
+        Asked{"", "[1,2]", "[3,4]", {3, 1, 4, 2}, false},
+        Asked{"9", "[5,6]", "[0.33333333333333,-0]", {0.33333334F, 5, -0.0F, 6}, true}}) {
     ASSERT_TRUE(ask('"' + std::string(id) + '"', heights, widths)) << rejection().message;
+    EXPECT_EQ(was_known(), known) << heights << widths;
     EXPECT_EQ(request_.rows, 2U);
     EXPECT_EQ(request_.values, values) << heights << widths;
     EXPECT_EQ(request_.id, id);
