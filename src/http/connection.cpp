@@ -110,7 +110,7 @@ void Connection::read(bool ended) {
     return;
   }
   input_.received(static_cast<std::size_t>(count));
-  process();
+  server_.answer_soon(*this);
 }
 
 void Connection::make_room() {
@@ -147,19 +147,30 @@ void Connection::fail(CloseReason reason) {
 
 // The client will send no more, but may still read (half-closed).
 void Connection::end_of_input() {
-  server_.out_.clear();
-  refuse({400, "framing", "the connection ended within the request"});
-  flush();
+  send_refusal({400, "framing", "the connection ended within the request"});
 }
 
-// Answers as many requests as were read, then writes.
-void Connection::process() {
-  server_.out_.clear();
-  for (SteadyTime now = turn_at_; !input_.empty() && !closing_ && !later_;
+// As many requests as were read.
+void Connection::answer_received(SteadyTime turn) {
+  begin_answers();
+  for (SteadyTime now = turn; !input_.empty() && !closing_ && !later_;
        now = server_.loop_.read_clock()) {
-    if (!process_one(now) || input_.empty() || server_.out_.size() >= kBatchBytes) break;
+    const bool complete = process_one(now);
+    end_answers();
+    if (!complete || input_.empty() || answers().size() >= kBatchBytes) break;
   }
-  flush();
+}
+
+void Connection::begin_answers() {
+  answers_at_ = answers_end_ = server_.out_.size();
+}
+
+void Connection::end_answers() {
+  answers_end_ = server_.out_.size();
+}
+
+std::string_view Connection::answers() const {
+  return {server_.out_.data() + answers_at_, answers_end_ - answers_at_};
 }
 
 // Returns whether a request came to its end.
@@ -238,14 +249,15 @@ void Connection::answer_now(const Later::Write& write, ResponseOptions options) 
   options.date = server_.date();
   options.usual = &server_.usual_heads_;
   options.request_id = {};  // it was the request's, which is gone
-  server_.out_.clear();
+  begin_answers();
   Response response(server_.out_, options);
   write(response);
   response.finish();
   ++unwritten_;
+  end_answers();
   // Answers to what came before it may wait to be taken.
   if (state_ == State::kWriting) {
-    rest_.append(server_.out_.data(), server_.out_.size());
+    rest_.append(answers());
     return count_held_bytes();
   }
   // What arrived meanwhile was not looked at.
@@ -262,22 +274,29 @@ void Connection::refuse(const Fault& fault) {
   in_request_ = false;
 }
 
+void Connection::send_refusal(const Fault& fault) {
+  begin_answers();
+  refuse(fault);
+  end_answers();
+  flush();
+}
+
 void Connection::close_when_answered(CloseReason reason) {
   if (!std::exchange(closing_, true)) close_reason_ = reason;
 }
 
 // One attempt to write at once; what the socket does not take waits for its turn.
 void Connection::flush() {
-  const auto& out = server_.out_;
-  if (out.size() == 0) return proceed();
-  const ssize_t sent = channel_.send(out.data(), out.size());
-  server_.handler_.written(server_.now());
+  const std::string_view to_send = answers();
+  if (to_send.empty()) return proceed();
+  const ssize_t sent = channel_.send(to_send.data(), to_send.size());
+  server_.now();  // what is measured next ends here
   if (sent == Channel::kBroken) return fail();
   const auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
-  if (taken == out.size()) return proceed();
+  if (taken == to_send.size()) return proceed();
   // A client that does not take its answers must not fill the memory with them.
   if (server_.held_bytes_ > server_.options_.max_held_bytes) return fail();
-  rest_.assign(out.data() + taken, out.size() - taken);
+  rest_.assign(to_send.substr(taken));
   rest_sent_ = 0;
   count_held_bytes();
   set_busy(true);
@@ -309,7 +328,7 @@ void Connection::write_rest() {
   if (in_request_) deadline_ = now + server_.options_.read_timeout;
   if (unwritten_ > 0 || closing_) return proceed();
   turn_at_ = now;
-  process();
+  server_.answer_soon(*this);
 }
 
 // Everything is written: on to the next request.
@@ -329,9 +348,7 @@ void Connection::proceed() {
   if (input_.empty()) overdue_ = false;
   settle_input();
   if (held_bytes_ > 0 && server_.held_bytes_ > server_.options_.max_held_bytes) {
-    server_.out_.clear();
-    refuse({429, "memory", "the requests under way take too much memory; try again"});
-    flush();
+    send_refusal({429, "memory", "the requests under way take too much memory; try again"});
   }
 }
 
@@ -353,10 +370,11 @@ void Connection::check(SteadyTime now) {
         check_handshake(now);
       } else if (in_request_) {
         if (now < deadline_) return;
-        server_.out_.clear();
+        begin_answers();
         refuse({408, "read_timeout", "the request did not end in time"});
+        end_answers();
         // Whether it arrives is not waited for: the client was too slow already.
-        channel_.send(server_.out_.data(), server_.out_.size());
+        channel_.send(answers().data(), answers().size());
         unwritten_ = 0;
         linger();
       } else if (input_.empty()) {

@@ -73,6 +73,8 @@ class ReadBuffer {
 // Where the connections of a thread borrow from.
 class ReadBufferPool {
  public:
+  static constexpr std::size_t kSpares = 16;  // are kept
+
   // An empty buffer with memory.
   ReadBuffer take() {
     if (!spare_.empty()) return taken_from(spare_);
@@ -115,8 +117,6 @@ class ReadBufferPool {
   // Most requests with many rows fit, too.
   static constexpr std::size_t kSpareBytes = (std::size_t{64} << 10) - kBodyPadding;
   static constexpr std::size_t kLargeBytes = (std::size_t{1} << 20) - kBodyPadding;
-  static constexpr std::size_t kSpares = 16;
-
   std::vector<ReadBuffer> spare_;
   std::vector<ReadBuffer> large_;  // one at most
 };

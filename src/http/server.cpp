@@ -23,6 +23,13 @@ constexpr auto kSharedDrainTime = 200ms;
 // Accepted at a time, before the connections that are there have their turn.
 constexpr int kAcceptBatch = 64;
 
+// So many connections are answered together while a request takes less than that, on average over
+// the last batch, and none of them waits for a request as long as that. Where requests take longer
+// there is little to be gained, and those behind them may become overdue.
+constexpr std::size_t kBatchConnections = ReadBufferPool::kSpares;
+constexpr auto kQuick = 50us;
+constexpr std::size_t kLongRequestBytes = 4096;
+
 // Connections above the limit that are held to be told so; above these, clients wait in the queue.
 constexpr std::size_t kRefusedAtATime = 64;
 
@@ -141,10 +148,39 @@ void Server::put_off(Connection& connection, Backlog& backlog) {
   loop_.request_background(*this);
 }
 
+void Server::answer_soon(Connection& connection) {
+  if (connection.received_bytes() >= kLongRequestBytes) answer_batch();
+  batch_.push_back(&connection);
+  if (batch_.size() >= max_batch_) return answer_batch();
+  loop_.request_background(*this);
+}
+
+void Server::answer_batch() {
+  if (batch_.empty()) return;
+  out_.clear();
+  const SteadyTime start = loop_.now();
+  for (auto* connection : batch_) {
+    // One that is alone has its turn since it was received.
+    connection->answer_received(batch_.size() > 1 ? loop_.read_clock() : start);
+  }
+  for (auto* connection : batch_) connection->flush();
+  const SteadyTime end = loop_.now();
+  handler_.written(end);
+  max_batch_ = end - start < kQuick * batch_.size() ? kBatchConnections : 1;
+  batch_.clear();
+}
+
 bool Server::work(bool idle) {
-  refusals_.work(idle, [](Connection& connection) { connection.read_overdue(); });
-  handshakes_.work(idle && refusals_.empty(),
-                   [](Connection& connection) { connection.read_put_off(); });
+  answer_batch();
+  // One at a time, so that each is paid for out of the share of time.
+  refusals_.work(idle, [this](Connection& connection) {
+    connection.read_overdue();
+    answer_batch();
+  });
+  handshakes_.work(idle && refusals_.empty(), [this](Connection& connection) {
+    connection.read_put_off();
+    answer_batch();
+  });
   return !refusals_.empty() || !handshakes_.empty();
 }
 
@@ -155,6 +191,7 @@ void Server::arm_tick() {
 
 void Server::tick() {
   ticking_ = false;
+  answer_batch();
   if (stopped_) return;
   const SteadyTime time = now();
   // What was on its way to this process is accepted still.
@@ -187,6 +224,7 @@ void Server::finish_drain_if_done() {
 }
 
 std::size_t Server::abort() {
+  answer_batch();
   close_listener();
   stopped_ = true;
   std::size_t cut = 0;

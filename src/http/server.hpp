@@ -98,6 +98,8 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   SteadyTime age_deadline(SteadyTime now);
   bool is_overdue(const EventLoop::Readiness& readiness) const;
   void put_off(Connection& connection, Backlog& backlog);
+  void answer_soon(Connection& connection);
+  void answer_batch();
   bool work(bool idle) override;
 
   // The time now, and the Date field that goes with it.
@@ -125,9 +127,13 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   // as much: neither may take the time of those who wait for answers.
   Backlog refusals_{loop_, 0.05};
   Backlog handshakes_{loop_, 0.5};
+  // Connections that have received: their answers are made one after the other and then sent, so
+  // that each step finds its code in the cache. Empty between the turns of the loop.
+  std::vector<Connection*> batch_;
+  std::size_t max_batch_ = 1;
   ReadBufferPool buffers_;
   std::size_t held_bytes_ = 0;  // over all connections, see max_held_bytes
-  Buffer out_;                  // the answers that the connection at work is writing
+  Buffer out_;                  // the answers that are being written
   std::string date_;
   UsualHeads usual_heads_;  // with that date
   SteadyTime date_until_{};

@@ -5,6 +5,9 @@
 //   predict  the model
 //   write    the answer's text, and handing it to the kernel
 //
+// Of several requests that are answered together each is received in the phase read, and written
+// once the last of them is.
+//
 // One clock for each thread. A phase ends where the next begins, so that a request costs three
 // readings of the clock.
 #pragma once

@@ -383,6 +383,72 @@ std::string get(const std::string& path) {
   return "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n";
 }
 
+class BatchTest : public ServerTest {
+ protected:
+  // Sends each request from a client of its own, all for the same turn, and returns how many
+  // clients had an answer when the last was handled.
+  std::size_t answered_before_last(const std::vector<std::string>& requests, Nanoseconds each) {
+    std::vector<Fd> clients;
+    for (std::size_t i = 0; i < requests.size(); ++i) clients.push_back(connect());
+    run_until([&] { return counters_.connections.value() == clients.size(); });
+    std::size_t answered = 0;
+    echo_.while_slow = [&] {
+      clock_.advance(each);
+      answered = 0;
+      for (const auto& client : clients) {
+        char byte = 0;
+        answered += recv(client.get(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) > 0 ? 1U : 0U;
+      }
+    };
+    for (std::size_t i = 0; i < requests.size(); ++i) send(clients[i], requests[i]);
+    for (const auto& client : clients) {
+      EXPECT_TRUE(receive(client, " ").ends_with("/slow ")) << "each has its own answer";
+    }
+    clients.clear();
+    run_until([&] { return server_->connections() == 0; });
+    return answered;
+  }
+
+  // The server batches once it has seen that requests are quick.
+  void SetUp() override {
+    serve({});
+    answered_before_last({get("/slow")}, 0ns);
+  }
+
+  const std::vector<std::string> four_ = std::vector<std::string>(4, get("/slow"));
+};
+
+TEST_F(BatchTest, AnswersTogetherWhatIsQuick) {
+  EXPECT_EQ(answered_before_last(four_, 1us), 0U);
+}
+
+TEST_F(BatchTest, SendsOneAfterTheOtherWhatIsSlow) {
+  answered_before_last(four_, 100us);
+  EXPECT_EQ(answered_before_last(four_, 100us), 3U);
+  answered_before_last({get("/slow")}, 1us);
+  EXPECT_EQ(answered_before_last(four_, 1us), 0U) << "until it is quick again";
+}
+
+TEST_F(BatchTest, LetsNobodyWaitForALongRequest) {
+  auto requests = four_;
+  requests.push_back("GET /slow?" + std::string(5000, 'x') + " HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(answered_before_last(requests, 1us), 4U);
+}
+
+TEST_F(BatchTest, BoundsTheBatch) {
+  EXPECT_EQ(answered_before_last(std::vector<std::string>(20, get("/slow")), 1us), 16U);
+}
+
+TEST_F(BatchTest, AnswersWhatWasReceivedBeforeItAborts) {
+  const auto client = connect();
+  ASSERT_TRUE(run_until([&] { return server_->connections() == 1; }));
+  send(client, kGet);
+  std::optional<std::size_t> cut;
+  loop_.post([&] { cut = server_->abort(); });
+  EXPECT_TRUE(receive(client, "<end>").ends_with("/a <end>"));
+  EXPECT_EQ(cut, 0U);
+}
+
 // Two requests arrive together, and the first to be answered takes long.
 TEST_F(ServerTest, TellsARequestThatWaitedTooLong) {
   serve({.max_queueing_time = 10ms});
