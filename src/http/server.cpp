@@ -23,11 +23,12 @@ constexpr auto kSharedDrainTime = 200ms;
 // Accepted at a time, before the connections that are there have their turn.
 constexpr int kAcceptBatch = 64;
 
-// So many connections are answered together while a request takes less than that, on average over
-// the last batch, and none of them waits for a request as long as that. Where requests take longer
-// there is little to be gained, and those behind them may become overdue.
-constexpr std::size_t kBatchConnections = ReadBufferPool::kSpares;
+// So many connections are answered together at most, and only where a request takes less than that:
+// else little is gained, and who waits behind slow ones becomes overdue without being told so.
+constexpr std::size_t kMaxBatch = ReadBufferPool::kSpares;
 constexpr auto kQuick = 50us;
+
+// Nobody's answer waits for a request as long as that.
 constexpr std::size_t kLongRequestBytes = 4096;
 
 // Connections above the limit that are held to be told so; above these, clients wait in the queue.
@@ -166,7 +167,11 @@ void Server::answer_batch() {
   for (auto* connection : batch_) connection->flush();
   const SteadyTime end = loop_.now();
   handler_.written(end);
-  max_batch_ = end - start < kQuick * batch_.size() ? kBatchConnections : 1;
+  if (end - start >= kQuick * batch_.size()) {
+    max_batch_ = 1;
+  } else if (batch_.size() == max_batch_ && max_batch_ < kMaxBatch) {
+    ++max_batch_;  // slowly: between slow ones a quick one, such as a probe of health, tells little
+  }
   batch_.clear();
 }
 
