@@ -152,25 +152,12 @@ void Connection::end_of_input() {
 
 // As many requests as were read.
 void Connection::answer_received(SteadyTime turn) {
-  begin_answers();
+  const std::size_t first = server_.out_.size();
   for (SteadyTime now = turn; !input_.empty() && !closing_ && !later_;
        now = server_.loop_.read_clock()) {
-    const bool complete = process_one(now);
-    end_answers();
-    if (!complete || input_.empty() || answers().size() >= kBatchBytes) break;
+    if (!process_one(now) || input_.empty()) break;
+    if (server_.out_.size() - first >= kBatchBytes) break;
   }
-}
-
-void Connection::begin_answers() {
-  answers_at_ = answers_end_ = server_.out_.size();
-}
-
-void Connection::end_answers() {
-  answers_end_ = server_.out_.size();
-}
-
-std::string_view Connection::answers() const {
-  return {server_.out_.data() + answers_at_, answers_end_ - answers_at_};
 }
 
 // Returns whether a request came to its end.
@@ -249,20 +236,19 @@ void Connection::answer_now(const Later::Write& write, ResponseOptions options) 
   options.date = server_.date();
   options.usual = &server_.usual_heads_;
   options.request_id = {};  // it was the request's, which is gone
-  begin_answers();
+  const std::size_t first = server_.out_.size();
   Response response(server_.out_, options);
   write(response);
   response.finish();
   ++unwritten_;
-  end_answers();
   // Answers to what came before it may wait to be taken.
   if (state_ == State::kWriting) {
-    rest_.append(answers());
+    rest_.append(server_.written_from(first));
     return count_held_bytes();
   }
   // What arrived meanwhile was not looked at.
   await(EventLoop::Interest::kRead);
-  flush();
+  send(server_.written_from(first));
 }
 
 void Connection::refuse(const Fault& fault) {
@@ -275,10 +261,9 @@ void Connection::refuse(const Fault& fault) {
 }
 
 void Connection::send_refusal(const Fault& fault) {
-  begin_answers();
+  const std::size_t first = server_.out_.size();
   refuse(fault);
-  end_answers();
-  flush();
+  send(server_.written_from(first));
 }
 
 void Connection::close_when_answered(CloseReason reason) {
@@ -286,17 +271,16 @@ void Connection::close_when_answered(CloseReason reason) {
 }
 
 // One attempt to write at once; what the socket does not take waits for its turn.
-void Connection::flush() {
-  const std::string_view to_send = answers();
-  if (to_send.empty()) return proceed();
-  const ssize_t sent = channel_.send(to_send.data(), to_send.size());
-  server_.now();  // what is measured next ends here
+void Connection::send(std::string_view answers) {
+  if (answers.empty()) return proceed();
+  const ssize_t sent = channel_.send(answers.data(), answers.size());
+  server_.now();  // what is measured ends here
   if (sent == Channel::kBroken) return fail();
   const auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
-  if (taken == to_send.size()) return proceed();
+  if (taken == answers.size()) return proceed();
   // A client that does not take its answers must not fill the memory with them.
   if (server_.held_bytes_ > server_.options_.max_held_bytes) return fail();
-  rest_.assign(to_send.substr(taken));
+  rest_.assign(answers.substr(taken));
   rest_sent_ = 0;
   count_held_bytes();
   set_busy(true);
@@ -370,11 +354,11 @@ void Connection::check(SteadyTime now) {
         check_handshake(now);
       } else if (in_request_) {
         if (now < deadline_) return;
-        begin_answers();
+        const std::size_t first = server_.out_.size();
         refuse({408, "read_timeout", "the request did not end in time"});
-        end_answers();
         // Whether it arrives is not waited for: the client was too slow already.
-        channel_.send(answers().data(), answers().size());
+        const auto answer = server_.written_from(first);
+        channel_.send(answer.data(), answer.size());
         unwritten_ = 0;
         linger();
       } else if (input_.empty()) {

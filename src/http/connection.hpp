@@ -30,10 +30,11 @@ class Connection final : public EventLoop::Watcher {
   bool start();
   void on_ready(const EventLoop::Readiness& readiness) override;
 
-  // What the server does once it was told of received bytes, other connections' answers being
-  // written into its buffer in between. flush() may remove the connection, as on_ready() may.
+  // The two steps that follow once the server was told of received bytes: the answers are written
+  // into its buffer, and sent from there when others have theirs behind them. send() may remove the
+  // connection, as on_ready() may.
   void answer_received(SteadyTime turn);
-  void flush();
+  void send(std::string_view answers);
   std::size_t received_bytes() const { return input_.unused().size(); }
 
   // Enforces the deadlines. May remove the connection, as on_ready() may.
@@ -69,9 +70,6 @@ class Connection final : public EventLoop::Watcher {
   void await_answer(const std::shared_ptr<Later>& later, const ResponseOptions& options);
   void answer_now(const Later::Write& write, ResponseOptions options);
   void refuse(const Fault& fault);
-  void begin_answers();
-  void end_answers();
-  std::string_view answers() const;
   void end_of_input();
   void send_refusal(const Fault& fault);
   void proceed();
@@ -108,8 +106,6 @@ class Connection final : public EventLoop::Watcher {
   bool overdue_ = false;  // the request at work waited too long
   std::uint64_t requests_ = 0;
   std::uint64_t unwritten_ = 0;  // answers since the last write
-  std::size_t answers_at_ = 0;   // where they are in the server's buffer, behind those of others
-  std::size_t answers_end_ = 0;
   std::size_t lingered_bytes_ = 0;
   SteadyTime ready_at_{};  // when the loop heard of the first byte of the request at work
   SteadyTime turn_at_{};   // when the turn of the bytes at work came

@@ -73,7 +73,8 @@ class ReadBuffer {
 // Where the connections of a thread borrow from.
 class ReadBufferPool {
  public:
-  static constexpr std::size_t kSpares = 16;  // are kept
+  // So many are kept for who comes next.
+  static constexpr std::size_t kSpares = 16;
 
   // An empty buffer with memory.
   ReadBuffer take() {
@@ -117,6 +118,7 @@ class ReadBufferPool {
   // Most requests with many rows fit, too.
   static constexpr std::size_t kSpareBytes = (std::size_t{64} << 10) - kBodyPadding;
   static constexpr std::size_t kLargeBytes = (std::size_t{1} << 20) - kBodyPadding;
+
   std::vector<ReadBuffer> spare_;
   std::vector<ReadBuffer> large_;  // one at most
 };

@@ -25,6 +25,7 @@ constexpr int kAcceptBatch = 64;
 
 // So many connections are answered together at most, and only where a request takes less than that:
 // else little is gained, and who waits behind slow ones becomes overdue without being told so.
+// Each holds a buffer of the pool meanwhile.
 constexpr std::size_t kMaxBatch = ReadBufferPool::kSpares;
 constexpr auto kQuick = 50us;
 
@@ -151,7 +152,7 @@ void Server::put_off(Connection& connection, Backlog& backlog) {
 
 void Server::answer_soon(Connection& connection) {
   if (connection.received_bytes() >= kLongRequestBytes) answer_batch();
-  batch_.push_back(&connection);
+  batch_.push_back({&connection, 0});
   if (batch_.size() >= max_batch_) return answer_batch();
   loop_.request_background(*this);
 }
@@ -160,11 +161,17 @@ void Server::answer_batch() {
   if (batch_.empty()) return;
   out_.clear();
   const SteadyTime start = loop_.now();
-  for (auto* connection : batch_) {
+  for (auto& [connection, first] : batch_) {
+    first = out_.size();
     // One that is alone has its turn since it was received.
     connection->answer_received(batch_.size() > 1 ? loop_.read_clock() : start);
   }
-  for (auto* connection : batch_) connection->flush();
+  const std::size_t end_of_answers = out_.size();
+  for (std::size_t i = 0; i < batch_.size(); ++i) {
+    const auto [connection, first] = batch_[i];
+    const std::size_t last = i + 1 < batch_.size() ? batch_[i + 1].first : end_of_answers;
+    connection->send({out_.data() + first, last - first});
+  }
   const SteadyTime end = loop_.now();
   handler_.written(end);
   if (end - start >= kQuick * batch_.size()) {
@@ -196,7 +203,7 @@ void Server::arm_tick() {
 
 void Server::tick() {
   ticking_ = false;
-  answer_batch();
+  answer_batch();  // what was received has not come too late
   if (stopped_) return;
   const SteadyTime time = now();
   // What was on its way to this process is accepted still.

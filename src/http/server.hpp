@@ -15,6 +15,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -100,6 +101,9 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   void put_off(Connection& connection, Backlog& backlog);
   void answer_soon(Connection& connection);
   void answer_batch();
+  std::string_view written_from(std::size_t first) const {
+    return {out_.data() + first, out_.size() - first};
+  }
   bool work(bool idle) override;
 
   // The time now, and the Date field that goes with it.
@@ -129,11 +133,16 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   Backlog handshakes_{loop_, 0.5};
   // Connections that have received: their answers are made one after the other and then sent, so
   // that each step finds its code in the cache. Empty between the turns of the loop.
-  std::vector<Connection*> batch_;
+  struct Received {
+    Connection* connection;
+    std::size_t first;  // where its answers begin in `out_`
+  };
+  std::vector<Received> batch_;
   std::size_t max_batch_ = 1;
   ReadBufferPool buffers_;
   std::size_t held_bytes_ = 0;  // over all connections, see max_held_bytes
-  Buffer out_;                  // the answers that are being written
+  // The answers that are being written; who writes begins behind what is there.
+  Buffer out_;
   std::string date_;
   UsualHeads usual_heads_;  // with that date
   SteadyTime date_until_{};

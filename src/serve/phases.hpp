@@ -5,11 +5,11 @@
 //   predict  the model
 //   write    the answer's text, and handing it to the kernel
 //
-// Of several requests that are answered together each is received in the phase read, and written
-// once the last of them is.
+// Where several requests are answered together all are received first, which belongs to their phase
+// read, and all end with the last that is handed over.
 //
 // One clock for each thread. A phase ends where the next begins, so that a request costs three
-// readings of the clock.
+// readings of the clock, and one more where it is not alone.
 #pragma once
 
 #include <array>

@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "http/listen.hpp"
@@ -409,7 +410,7 @@ class BatchTest : public ServerTest {
     return answered;
   }
 
-  void SetUp() override { serve({}); }
+  void SetUp() override { serve({.read_timeout = 10s, .max_queueing_time = 10ms}); }
 
   // Batches grow while requests are quick.
   void grow_batches(std::size_t size) {
@@ -446,6 +447,7 @@ TEST_F(BatchTest, BoundsTheBatch) {
 }
 
 TEST_F(BatchTest, AnswersWhatWasReceivedBeforeItAborts) {
+  grow_batches(2);
   const auto client = connect();
   ASSERT_TRUE(run_until([&] { return server_->connections() == 1; }));
   send(client, kGet);
@@ -453,6 +455,28 @@ TEST_F(BatchTest, AnswersWhatWasReceivedBeforeItAborts) {
   loop_.post([&] { cut = server_->abort(); });
   EXPECT_TRUE(receive(client, "<end>").ends_with("/a <end>"));
   EXPECT_EQ(cut, 0U);
+}
+
+// The tick that finds the request too late comes in the same turn as its end, and behind it.
+TEST_F(BatchTest, AnswersWhatWasReceivedBeforeItLooksAtDeadlines) {
+  grow_batches(2);
+  const auto client = connect();
+  send(client, kGet.substr(0, 20));
+  ASSERT_TRUE(run_until([&] { return counters_.in_flight.value() == 1; }));
+  clock_.advance(11s);
+  send(client, kGet.substr(20));
+  std::this_thread::sleep_for(200ms);  // the timer's time is the kernel's
+  EXPECT_TRUE(receive(client, "/a ").starts_with("HTTP/1.1 200 "));
+}
+
+TEST_F(BatchTest, RefusesOneByOne) {
+  grow_batches(4);
+  const Fd clients[] = {connect(), connect()};
+  ASSERT_TRUE(run_until([&] { return server_->connections() == 2; }));
+  // Between the loop's hearing of them and their turn.
+  loop_.post([this] { clock_.advance(20ms), loop_.read_clock(); });
+  for (const auto& client : clients) send(client, get("/a"));
+  for (const auto& client : clients) EXPECT_TRUE(receive(client, " ").ends_with("overdue "));
 }
 
 // Two requests arrive together, and the first to be answered takes long.
