@@ -7,8 +7,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,6 +26,7 @@ using namespace std::chrono_literals;
 class Echo final : public Handler {
  public:
   void handle(const Request& request, Response& response) override {
+    last_turn = request.turn_at;
     if (request.path == "/later") return later.push_back(response.answer_later());
     response.begin(200);
     append(response.body(), request.path);
@@ -38,6 +41,7 @@ class Echo final : public Handler {
     append(response.body(), fault.message);
   }
 
+  SteadyTime last_turn{};
   std::function<void()> while_slow;
   std::vector<std::shared_ptr<Later>> later;
 };
@@ -386,6 +390,13 @@ std::string get(const std::string& path) {
 
 class BatchTest : public ServerTest {
  protected:
+  static std::size_t count_answered(std::span<const Fd> clients) {
+    return static_cast<std::size_t>(std::ranges::count_if(clients, [](const Fd& client) {
+      char byte = 0;
+      return recv(client.get(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) > 0;
+    }));
+  }
+
   // Sends each request from a client of its own, all for the same turn, and returns how many
   // clients had an answer when the last was handled.
   std::size_t answered_before_last(const std::vector<std::string>& requests, Nanoseconds each) {
@@ -395,11 +406,7 @@ class BatchTest : public ServerTest {
     std::size_t answered = 0;
     echo_.while_slow = [&] {
       clock_.advance(each);
-      answered = 0;
-      for (const auto& client : clients) {
-        char byte = 0;
-        answered += recv(client.get(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) > 0 ? 1U : 0U;
-      }
+      answered = count_answered(clients);
     };
     for (std::size_t i = 0; i < requests.size(); ++i) send(clients[i], requests[i]);
     for (const auto& client : clients) {
@@ -424,6 +431,7 @@ TEST_F(BatchTest, AnswersTogetherWhatIsQuick) {
   EXPECT_EQ(answered_before_last(four_, 1us), 3U) << "nothing is known yet";
   grow_batches(4);
   EXPECT_EQ(answered_before_last(four_, 1us), 0U);
+  EXPECT_EQ(echo_.last_turn, clock_.steady() - 1us) << "its turn is behind the others'";
 }
 
 TEST_F(BatchTest, SendsOneAfterTheOtherWhatIsSlow) {
@@ -473,9 +481,13 @@ TEST_F(BatchTest, RefusesOneByOne) {
   grow_batches(4);
   const Fd clients[] = {connect(), connect()};
   ASSERT_TRUE(run_until([&] { return server_->connections() == 2; }));
-  // Between the loop's hearing of them and their turn.
+  std::size_t answered = 0;
+  echo_.while_slow = [&] { answered = count_answered(clients); };
+  // Between the loop's hearing of them and their turn, which is the next then.
   loop_.post([this] { clock_.advance(20ms), loop_.read_clock(); });
-  for (const auto& client : clients) send(client, get("/a"));
+  for (const auto& client : clients) send(client, get("/slow"));
+  for (int turn = 0; turn < 2; ++turn) loop_.run_once(5ms);
+  EXPECT_EQ(answered, 1U);
   for (const auto& client : clients) EXPECT_TRUE(receive(client, " ").ends_with("overdue "));
 }
 

@@ -193,6 +193,18 @@ TEST_F(TlsTest, AnswersInBothVersions) {
   EXPECT_EQ(counters_.requests.value(), 6U);
 }
 
+TEST_F(TlsTest, AnswersARequestThatComesWithTheEndOfTheHandshake) {
+  serve();
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    auto client = connect();
+    ASSERT_TRUE(shake_hands(client));
+    send(client, post("/a", 2));
+    // In the turns that end the handshake, not when something else happens.
+    for (int turn = 0; turn < 3; ++turn) loop_.run_once(1ms);
+    EXPECT_EQ(counters_.requests.value(), i);
+  }
+}
+
 TEST_F(TlsTest, RefusesOlderVersions) {
   serve();
   auto client = connect(TLS1_1_VERSION);
