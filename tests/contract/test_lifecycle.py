@@ -108,9 +108,11 @@ def test_sockets_are_taken_over_from_the_parent(start_server, iris, model):
     early = socket.create_connection(service.getsockname(), timeout=10)
     early.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
     argv = [iris, "serve", "--model", model, "--threads", "2"]
-    # The descriptors must be 3 and 4 and LISTEN_PID the server's own, as systemd has it.
+    # The descriptors must be 3 and 4 and LISTEN_PID the server's own, as systemd has it. They may
+    # be so the other way round here: bash first copies them to numbers that nothing has.
     script = (
-        f"exec 8<&{service.fileno()} 9<&{admin.fileno()} 3<&8 4<&9; "
+        f"exec {{service}}<&{service.fileno()} {{admin}}<&{admin.fileno()}; "
+        "exec 3<&$service 4<&$admin; "
         'LISTEN_FDS=2 LISTEN_PID=$$ exec "$@"'
     )
     process = subprocess.Popen(
