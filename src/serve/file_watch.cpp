@@ -16,8 +16,13 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_TO | IN_MOVED_FROM |
-                                  IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF;
+// What makes a name in a folder stand for something else.
+constexpr std::uint32_t kNameEvents =
+    IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF;
+// What is done to the files in a folder. To ask for it makes the kernel go through all the names of
+// the folder that it knows, which takes milliseconds where they are many (/tmp); so it is asked for
+// only where the file itself is.
+constexpr std::uint32_t kContentEvents = IN_CLOSE_WRITE | IN_MODIFY;
 
 // From the last event to being told, after a whole step (renamed, closed) and amidst writing.
 constexpr auto kRest = 50ms;
@@ -88,9 +93,13 @@ Result<void> FileWatch::start() {
 void FileWatch::follow() {
   decltype(names_) names;
   for (std::size_t i = 0; i < files_.size(); ++i) {
-    for (const auto& [folder, name] : path_steps(files_[i].file.path)) {
-      const int watch = inotify_add_watch(inotify_.get(), folder.c_str(), kEvents | IN_ONLYDIR);
-      if (watch >= 0) names[watch][name].insert(i);
+    const auto steps = path_steps(files_[i].file.path);
+    for (const auto& step : steps) {
+      const bool last = &step == &steps.back();
+      const int watch =
+          inotify_add_watch(inotify_.get(), step.folder.c_str(),
+                            kNameEvents | (last ? kContentEvents : 0) | IN_ONLYDIR | IN_MASK_ADD);
+      if (watch >= 0) names[watch][step.name].insert(i);
     }
   }
   for (const auto& [watch, files] : names_) {
@@ -101,11 +110,12 @@ void FileWatch::follow() {
 
 void FileWatch::on_ready(const http::EventLoop::Readiness&) {
   alignas(inotify_event) char bytes[16 * 1024];
-  while (true) {
-    const ssize_t size = read(inotify_.get(), bytes, sizeof bytes);
-    if (size <= 0) break;
-    read_events(bytes, static_cast<std::size_t>(size));
-  }
+  const ssize_t size = read(inotify_.get(), bytes, sizeof bytes);
+  if (size <= 0) return;
+  read_events(bytes, static_cast<std::size_t>(size));
+  // There may be more, without end where a file beside these is written: others have their turn
+  // in between.
+  loop_.change(inotify_.get(), http::EventLoop::Interest::kRead, *this);
   auto due = SteadyTime::max();
   for (const auto& state : files_) {
     if (state.stirred) due = std::min(due, state.due);

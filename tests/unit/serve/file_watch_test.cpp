@@ -2,8 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <vector>
 
 #include "scratch_folder.hpp"
 
@@ -44,6 +50,31 @@ TEST(PathSteps, EndWhereLinksGoInACircle) {
   fs::create_symlink("b", folder / "a");
   fs::create_symlink("a", folder / "b");
   EXPECT_LT(path_steps(folder / "a").size(), 100U);
+}
+
+// The one that this process has.
+int inotify_descriptor() {
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code code;
+    if (fs::read_symlink(entry.path(), code) == "anon_inode:inotify") {
+      return std::stoi(entry.path().filename().string());
+    }
+  }
+  return -1;
+}
+
+// What it asks of each folder that it watches.
+std::vector<unsigned long> watched_events() {
+  constexpr std::string_view kMask = " mask:";
+  std::vector<unsigned long> masks;
+  std::ifstream info("/proc/self/fdinfo/" + std::to_string(inotify_descriptor()));
+  for (std::string line; std::getline(info, line);) {
+    const auto at = line.find(kMask);
+    if (at != std::string::npos) {
+      masks.push_back(std::stoul(line.substr(at + kMask.size()), nullptr, 16));
+    }
+  }
+  return masks;
 }
 
 class FileWatchTest : public testing::Test {
@@ -126,6 +157,35 @@ TEST_F(FileWatchTest, SaysNothingOfItsNeighbours) {
   folder_.write("model.new", "2");
   folder_.write("other", "2");
   EXPECT_EQ(told(300ms), 0);
+}
+
+// The kernel goes through every name that it knows of a folder whose files' contents are watched.
+TEST_F(FileWatchTest, AsksForWhatIsWrittenOnlyInTheFolderOfTheFile) {
+  fs::create_directories(folder_ / "configuration/v1");
+  folder_.write("configuration/v1/model", "1");
+  fs::create_symlink("configuration/v1/model", folder_ / "model");
+  watch("model");
+  const auto masks = watched_events();
+  EXPECT_GE(masks.size(), 4U);
+  EXPECT_EQ(std::count_if(masks.begin(), masks.end(), [](auto mask) { return mask & IN_MODIFY; }),
+            1);
+}
+
+TEST_F(FileWatchTest, LeavesTheLoopToOthersHoweverMuchIsWrittenBesideTheFile) {
+  folder_.write("model", "1");
+  watch("model");
+  std::ofstream a(folder_ / "a");
+  std::ofstream b(folder_ / "b");
+  for (int i = 0; i < 2000; ++i) {
+    a << i << std::flush;
+    b << i << std::flush;
+  }
+  folder_.write("model", "2");
+  loop_.run_once(0ms);
+  int unread = 0;
+  ASSERT_EQ(ioctl(inotify_descriptor(), FIONREAD, &unread), 0);
+  EXPECT_GT(unread, 0);
+  EXPECT_EQ(told(), 1);
 }
 
 TEST_F(FileWatchTest, WaitsForAWriterThatHasNotClosedTheFile) {
