@@ -1,7 +1,6 @@
 #include "serve/file_watch.hpp"
 
 #include <gtest/gtest.h>
-
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 
