@@ -263,6 +263,8 @@ std::size_t Service::State::run() {
   for (const auto& worker : workers) {
     worker->thread = std::thread([&loop = worker->loop] { loop.run(); });
   }
+  // Who has asked already is answered first, where there is one processor for all.
+  std::this_thread::yield();
   watch_files();
   if (access_log) flush_access_log();
   control.run();
