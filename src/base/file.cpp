@@ -54,6 +54,14 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
   return bytes;
 }
 
+FileStamp file_stamp(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  const auto& modified = status.st_mtim;
+  return {status.st_dev, status.st_ino, status.st_size,
+          std::int64_t{modified.tv_sec} * 1'000'000'000 + modified.tv_nsec};
+}
+
 Result<void> write_file(const std::string& path, std::string_view bytes) {
   const std::filesystem::path target(path);
   std::error_code code;

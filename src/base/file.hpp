@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,17 @@ namespace iris {
 
 // Reads a regular file of at most `max_bytes`.
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes = limits::kFileBytes);
+
+// What tells a file from one that was written, or renamed into its place, since. That of no file is
+// zero.
+struct FileStamp {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::int64_t bytes = 0;
+  std::int64_t modified_ns = 0;
+  friend bool operator==(const FileStamp&, const FileStamp&) = default;
+};
+FileStamp file_stamp(const std::string& path);
 
 // Writes beside `path` and renames over it, so that a reader never sees half a file. Makes missing
 // parent folders.

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/digest.hpp"
-#include "base/file.hpp"
 #include "base/limits.hpp"
 
 namespace iris::serve {
@@ -37,13 +36,11 @@ Result<std::unique_ptr<Credentials>> Credentials::load(const CredentialPaths& pa
   return result;
 }
 
-std::vector<std::string> Credentials::files() const {
-  std::vector<std::string> files;
+Credentials::Credentials(const CredentialPaths& paths, Log& log) : paths_(paths), log_(log) {
   for (const auto& path :
        {paths_.token, paths_.admin_token, paths_.tls_certificate, paths_.tls_key}) {
-    if (!path.empty()) files.push_back(path);
+    if (!path.empty()) files_.push_back({path, file_stamp(path)});
   }
-  return files;
 }
 
 void Credentials::reload() {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "http/server.hpp"
@@ -33,19 +34,24 @@ class Credentials {
   const AccessTokens* admin_token() const { return admin_token_ ? &*admin_token_ : nullptr; }
   const http::TlsIdentities* tls() const { return tls_ ? &*tls_ : nullptr; }
 
-  // The files that it was read from.
-  std::vector<std::string> files() const;
+  // The files that it was read from, as they were before.
+  struct File {
+    std::string path;
+    FileStamp stamp;
+  };
+  const std::vector<File>& files() const { return files_; }
 
   // Takes over what has changed. One thread at a time.
   void reload();
 
  private:
-  Credentials(const CredentialPaths& paths, Log& log) : paths_(paths), log_(log) {}
+  Credentials(const CredentialPaths& paths, Log& log);
 
   void reload_token(const std::string& path, std::optional<AccessTokens>& tokens);
   void reload_tls();
 
   const CredentialPaths paths_;
+  std::vector<File> files_;
   Log& log_;
   std::optional<AccessTokens> token_;
   std::optional<AccessTokens> admin_token_;

@@ -86,6 +86,10 @@ Result<void> FileWatch::start() {
   }
   follow();
   if (names_.empty()) return environment_error("inotify: {}", std::strerror(errno));
+  for (auto& state : files_) {
+    if (file_stamp(state.file.path) != state.file.known) stir(state, kRest);
+  }
+  arm();
   return {};
 }
 
@@ -116,6 +120,11 @@ void FileWatch::on_ready(const http::EventLoop::Readiness&) {
   // There may be more, without end where a file beside these is written: others have their turn
   // in between.
   loop_.change(inotify_.get(), http::EventLoop::Interest::kRead, *this);
+  arm();
+}
+
+// For the first of those that are to be told of.
+void FileWatch::arm() {
   auto due = SteadyTime::max();
   for (const auto& state : files_) {
     if (state.stirred) due = std::min(due, state.due);
@@ -154,17 +163,12 @@ void FileWatch::stir(State& state, Nanoseconds rest) {
 void FileWatch::tell() {
   follow();
   const SteadyTime now = loop_.read_clock();
-  auto due = SteadyTime::max();
   for (auto& state : files_) {
-    if (!state.stirred) continue;
-    if (state.due > now) {
-      due = std::min(due, state.due);
-      continue;
-    }
+    if (!state.stirred || state.due > now) continue;
     state.stirred = false;
     state.file.changed();
   }
-  if (due != SteadyTime::max()) timer_.expire_after(due - now);
+  arm();
 }
 
 }  // namespace iris::serve

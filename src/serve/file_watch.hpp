@@ -2,7 +2,7 @@
 // anywhere on its path, as Kubernetes does with the files of ConfigMaps and Secrets. Tells once the
 // file is at rest: a writer that has not closed it yet is waited for.
 //
-//   FileWatch watch(loop, {{"models/model.onnx", [&] { reload(); }}});
+//   FileWatch watch(loop, {{"models/model.onnx", stamp_before_it_was_read, [&] { reload(); }}});
 //   if (auto started = watch.start(); !started) log.warn(…);   // the machine has no inotify left
 //
 // A network file system does not tell of changes made on other machines.
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "base/file.hpp"
 #include "base/result.hpp"
 #include "http/event_loop.hpp"
 
@@ -24,6 +25,7 @@ namespace iris::serve {
 
 struct WatchedFile {
   std::string path;
+  FileStamp known;                // what has changed already when the watch starts is told, too
   std::function<void()> changed;  // called from the loop
 };
 
@@ -49,6 +51,7 @@ class FileWatch final : http::EventLoop::Watcher {
   void read_events(const char* bytes, std::size_t size);
   void stir(State& state, Nanoseconds rest);
   void follow();
+  void arm();
   void tell();
 
   http::EventLoop& loop_;

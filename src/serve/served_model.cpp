@@ -4,7 +4,6 @@
 #include <filesystem>
 
 #include "base/digest.hpp"
-#include "base/file.hpp"
 #include "base/limits.hpp"
 #include "format/onnx.hpp"
 #include "serve/json_text.hpp"
@@ -28,6 +27,7 @@ Result<ServedModel> compile(const model::Model& model, const std::string& name,
                      .classes_json = "[",
                      .name = name,
                      .digest = digest,
+                     .stamp = {},
                      .v2 = make_v2_texts(model.signature, name, digest),
                      .examples = {}};
   const auto examples = std::min(model.golden_rows.size(), kExamples);
@@ -56,10 +56,11 @@ Result<std::shared_ptr<const ServedModel>> make_served_model(const model::Model&
 
 Result<ModelFile> read_model_file(const std::string& path, const Clock& clock) {
   const SteadyTime opened_at = clock.steady();
+  const FileStamp stamp = file_stamp(path);
   auto bytes = read_file(path, limits::kModelBytes);
   if (!bytes) return tl::unexpected(bytes.error());
   auto digest = sha256_hex(*bytes);
-  return ModelFile{path, std::move(*bytes), std::move(digest), opened_at};
+  return ModelFile{path, std::move(*bytes), std::move(digest), stamp, opened_at};
 }
 
 Result<std::shared_ptr<const ServedModel>> load_served_model(const ModelFile& file,
@@ -68,6 +69,7 @@ Result<std::shared_ptr<const ServedModel>> load_served_model(const ModelFile& fi
   if (!model) return tl::unexpected(model.error());
   auto served = compile(*model, std::filesystem::path(file.path).stem().string(), file.digest);
   if (!served) return input_error("{}: {}", file.path, served.error().message);
+  served->stamp = file.stamp;
   served->loaded_at = clock.wall();
   served->load_duration = clock.steady() - file.opened_at;
   return std::make_shared<const ServedModel>(std::move(*served));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/file.hpp"
 #include "base/result.hpp"
 #include "engine/engine.hpp"
 #include "model/model.hpp"
@@ -21,6 +22,7 @@ struct ServedModel {
   std::string classes_json;             // all of them as a JSON array
   std::string name;                     // the file's name without its extension
   std::string digest;                   // SHA-256 of the file, or empty
+  FileStamp stamp{};                    // of the file before it was read
   WallTime loaded_at{};
   Nanoseconds load_duration{};  // from opening the file to being ready to predict
   V2Texts v2;
@@ -37,6 +39,7 @@ struct ModelFile {
   std::string path;
   std::string bytes;
   std::string digest;
+  FileStamp stamp{};  // before it was read
   SteadyTime opened_at{};
 };
 Result<ModelFile> read_model_file(const std::string& path, const Clock& clock);

@@ -189,10 +189,11 @@ Result<void> Service::State::open_sockets() {
 void Service::State::watch_files() {
   std::vector<WatchedFile> files;
   if (!options.model_path.empty()) {
-    files.push_back({options.model_path, [this] { reload_model(Reloader::Cause::kFileChanged); }});
+    files.push_back({options.model_path, models.current()->stamp,
+                     [this] { reload_model(Reloader::Cause::kFileChanged); }});
   }
-  for (auto& path : credentials->files()) {
-    files.push_back({std::move(path), [this] { credentials->reload(); }});
+  for (const auto& [path, stamp] : credentials->files()) {
+    files.push_back({path, stamp, [this] { credentials->reload(); }});
   }
   if (files.empty()) return;
   watch.emplace(control, std::move(files));

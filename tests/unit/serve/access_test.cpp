@@ -144,7 +144,9 @@ TEST(Credentials, KeepWhatTheyHaveWhenAFileTurnsBad) {
   ASSERT_TRUE(credentials) << credentials.error().message;
   EXPECT_EQ((*credentials)->admin_token(), nullptr);
   EXPECT_EQ((*credentials)->tls(), nullptr);
-  EXPECT_EQ((*credentials)->files(), std::vector<std::string>{folder / "token"});
+  ASSERT_EQ((*credentials)->files().size(), 1U);
+  EXPECT_EQ((*credentials)->files()[0].path, folder / "token");
+  EXPECT_EQ((*credentials)->files()[0].stamp, file_stamp(folder / "token"));
   const auto* token = (*credentials)->token();
   ASSERT_NE(token, nullptr);
   folder.write("token", "");

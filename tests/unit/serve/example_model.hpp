@@ -14,6 +14,13 @@ inline model::Model example_model() {
   return model;
 }
 
+// Its classes the other way round.
+inline model::Model other_model() {
+  auto model = example_model();
+  model.classifier.coefficients = {0, 1, 1, 0};
+  return model;
+}
+
 inline std::shared_ptr<const ServedModel> example_served_model() {
   return *make_served_model(example_model(), "example", "0123abcd");
 }

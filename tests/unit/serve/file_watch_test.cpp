@@ -78,8 +78,9 @@ std::vector<unsigned long> watched_events() {
 
 class FileWatchTest : public testing::Test {
  protected:
-  void watch(const std::string& name) {
-    watch_.emplace(loop_, std::vector<WatchedFile>{{folder_ / name, [this] { ++told_; }}});
+  void watch(const std::string& name) { watch(name, file_stamp(folder_ / name)); }
+  void watch(const std::string& name, const FileStamp& known) {
+    watch_.emplace(loop_, std::vector<WatchedFile>{{folder_ / name, known, [this] { ++told_; }}});
     const auto started = watch_->start();
     ASSERT_TRUE(started) << started.error().message;
   }
@@ -136,6 +137,24 @@ TEST_F(FileWatchTest, TellsOfAVolumeThatKubernetesSwaps) {
     folder_.write(version + "/model", "3");
     EXPECT_EQ(told(), 1) << version;
   }
+}
+
+TEST_F(FileWatchTest, TellsOfWhatHasChangedBeforeItStarts) {
+  folder_.write("model", "1");
+  const auto rewritten = file_stamp(folder_ / "model");
+  folder_.write("model", "22");
+  watch("model", rewritten);
+  EXPECT_EQ(told(), 1);
+
+  const auto replaced = file_stamp(folder_ / "model");
+  folder_.write("model.new", "33");
+  fs::last_write_time(folder_ / "model.new", fs::last_write_time(folder_ / "model"));
+  fs::rename(folder_ / "model.new", folder_ / "model");
+  watch("model", replaced);
+  EXPECT_EQ(told(), 1);
+
+  watch("model");
+  EXPECT_EQ(told(300ms), 0);
 }
 
 TEST_F(FileWatchTest, TellsOfAFolderThatIsReplaced) {

@@ -12,13 +12,6 @@
 namespace iris::serve {
 namespace {
 
-// The classes of the example the other way round.
-model::Model other_model() {
-  auto model = example_model();
-  model.classifier.coefficients = {0, 1, 1, 0};
-  return model;
-}
-
 std::shared_ptr<const ServedModel> load(const std::string& path, const Clock& clock) {
   const auto file = read_model_file(path, clock);
   return *load_served_model(*file, clock);

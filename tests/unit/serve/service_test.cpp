@@ -15,6 +15,8 @@
 
 #include "base/fd.hpp"
 #include "example_model.hpp"
+#include "format/onnx.hpp"
+#include "scratch_folder.hpp"
 
 namespace iris::serve {
 namespace {
@@ -53,18 +55,22 @@ std::string talk(const Fd& client, std::string_view request, std::string_view en
 class ServiceTest : public testing::Test {
  protected:
   // Signals may be sent from now on: they wait for run().
-  void open(ServiceOptions options) {
+  void open(ServiceOptions options,
+            std::shared_ptr<const ServedModel> model = example_served_model()) {
     options.host = "127.0.0.1";
     options.port = 0;
     options.admin_port = 0;
     options.threads = 2;
     log_.set_quiet(true);
-    auto service = Service::open(options, example_served_model(), clock_, log_);
+    auto service = Service::open(options, std::move(model), clock_, log_);
     ASSERT_TRUE(service) << service.error().message;
     service_ = std::move(*service);
   }
   void start(const ServiceOptions& options) {
     open(options);
+    start();
+  }
+  void start() {
     thread_ = std::thread([this] { cut_ = service_->run(); });
   }
   std::size_t end(int signal = SIGTERM) {
@@ -105,6 +111,26 @@ TEST_F(ServiceTest, ASignalBeforeItRunsIsHeeded) {
   open({});
   kill(getpid(), SIGTERM);
   EXPECT_EQ(service_->run(), 0U);
+}
+
+TEST_F(ServiceTest, TakesAModelWhoseFileWasReplacedWhileItStarted) {
+  const ScratchFolder folder;
+  const auto path = folder / "model.onnx";
+  folder.write("model.onnx", *format::write_onnx(example_model()));
+  const auto file = read_model_file(path, clock_);
+  const auto model = load_served_model(*file, clock_);
+  folder.write("model.onnx.new", *format::write_onnx(other_model()));
+  std::filesystem::rename(folder / "model.onnx.new", path);
+  open({.model_path = path}, *model);
+  start();
+  const auto patience = clock_.steady() + 10s;
+  std::string answer;
+  do {
+    std::this_thread::sleep_for(5ms);
+    answer = talk(connect_to(service_->address()), kPredict, "}");
+  } while (answer.ends_with("[\"wide\"]}") && clock_.steady() < patience);
+  EXPECT_TRUE(answer.ends_with("[\"high \\\"up\\\"\"]}")) << answer;
+  EXPECT_EQ(end(), 0U);
 }
 
 TEST_F(ServiceTest, EndsByItsDeadlineAndCountsWhatWasCut) {
