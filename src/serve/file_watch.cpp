@@ -100,6 +100,8 @@ void FileWatch::follow() {
     const auto steps = path_steps(files_[i].file.path);
     for (const auto& step : steps) {
       const bool last = &step == &steps.back();
+      // Added to what is asked of the folder already, as the way to another file may lead through
+      // it.
       const int watch =
           inotify_add_watch(inotify_.get(), step.folder.c_str(),
                             kNameEvents | (last ? kContentEvents : 0) | IN_ONLYDIR | IN_MASK_ADD);

@@ -189,6 +189,27 @@ TEST_F(FileWatchTest, AsksForWhatIsWrittenOnlyInTheFolderOfTheFile) {
             1);
 }
 
+TEST_F(FileWatchTest, TellsOfAFileBesideTheFolderOfAnother) {
+  fs::create_directory(folder_ / "secrets");
+  folder_.write("model", "1");
+  folder_.write("secrets/token", "1");
+  int model = 0;
+  int token = 0;
+  const auto of = [&](const std::string& name, int& count) {
+    return WatchedFile{folder_ / name, file_stamp(folder_ / name), [&count] { ++count; }};
+  };
+  watch_.emplace(loop_, std::vector{of("model", model), of("secrets/token", token)});
+  ASSERT_TRUE(watch_->start());
+  // Opened again, not made anew: only what is written says that it is another.
+  folder_.write("model", "2");
+  told(300ms);
+  EXPECT_EQ(model, 1);
+  folder_.write("secrets/token", "2");
+  told(300ms);
+  EXPECT_EQ(token, 1);
+  EXPECT_EQ(model, 1);
+}
+
 TEST_F(FileWatchTest, LeavesTheLoopToOthersHoweverMuchIsWrittenBesideTheFile) {
   folder_.write("model", "1");
   watch("model");

@@ -73,6 +73,20 @@ class ServiceTest : public testing::Test {
   void start() {
     thread_ = std::thread([this] { cut_ = service_->run(); });
   }
+  std::string metrics() const {
+    return talk(connect_to(service_->admin_address()),
+                "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "never");
+  }
+  // Asks until the answer to `request` contains `wanted`, for 10 s at most; returns the last.
+  std::string ask_until(std::string_view request, std::string_view wanted) const {
+    const auto patience = clock_.steady() + 10s;
+    std::string answer;
+    do {
+      std::this_thread::sleep_for(5ms);
+      answer = talk(connect_to(service_->address()), request, "}");
+    } while (answer.find(wanted) == std::string::npos && clock_.steady() < patience);
+    return answer;
+  }
   std::size_t end(int signal = SIGTERM) {
     kill(getpid(), signal);
     thread_.join();
@@ -100,8 +114,7 @@ TEST_F(ServiceTest, ServesManyClientsAndAnswersAllBeforeItEnds) {
     });
   }
   for (auto& client : clients) client.join();
-  const auto page = talk(connect_to(service_->admin_address()),
-                         "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "never");
+  const auto page = metrics();
   EXPECT_EQ(good, 1600);
   EXPECT_NE(page.find("\niris_requests_received_total 1600\n"), std::string::npos) << page;
   EXPECT_EQ(end(), 0U);
@@ -111,6 +124,36 @@ TEST_F(ServiceTest, ASignalBeforeItRunsIsHeeded) {
   open({});
   kill(getpid(), SIGTERM);
   EXPECT_EQ(service_->run(), 0U);
+}
+
+TEST_F(ServiceTest, AsksForATokenWhoseFileWasReplacedWhileItStarted) {
+  const ScratchFolder folder;
+  folder.write("token", "first");
+  open({.credentials = {.token = folder / "token"}});
+  folder.write("token", "second");
+  start();
+  const std::string body = "{\"instances\":[[2,1]]}";
+  const auto request =
+      "POST /predict HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer second\r\n"
+      "Content-Length: " +
+      std::to_string(body.size()) + "\r\n\r\n" + body;
+  const auto answer = ask_until(request, "HTTP/1.1 200");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200")) << answer;
+  EXPECT_EQ(end(), 0U);
+}
+
+TEST_F(ServiceTest, ReadsAModelOnceWhoseFileIsAsItWas) {
+  const ScratchFolder folder;
+  const auto path = folder / "model.onnx";
+  folder.write("model.onnx", *format::write_onnx(example_model()));
+  const auto file = read_model_file(path, clock_);
+  open({.model_path = path}, *load_served_model(*file, clock_));
+  start();
+  std::this_thread::sleep_for(200ms);  // a change is told of after 50 ms
+  const auto page = metrics();
+  EXPECT_NE(page.find("\niris_model_reloads_total{result=\"unchanged\"} 0\n"), std::string::npos)
+      << page;
+  EXPECT_EQ(end(), 0U);
 }
 
 TEST_F(ServiceTest, TakesAModelWhoseFileWasReplacedWhileItStarted) {
@@ -123,12 +166,7 @@ TEST_F(ServiceTest, TakesAModelWhoseFileWasReplacedWhileItStarted) {
   std::filesystem::rename(folder / "model.onnx.new", path);
   open({.model_path = path}, *model);
   start();
-  const auto patience = clock_.steady() + 10s;
-  std::string answer;
-  do {
-    std::this_thread::sleep_for(5ms);
-    answer = talk(connect_to(service_->address()), kPredict, "}");
-  } while (answer.ends_with("[\"wide\"]}") && clock_.steady() < patience);
+  const auto answer = ask_until(kPredict, "high");
   EXPECT_TRUE(answer.ends_with("[\"high \\\"up\\\"\"]}")) << answer;
   EXPECT_EQ(end(), 0U);
 }
