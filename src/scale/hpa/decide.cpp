@@ -27,6 +27,23 @@ const char* failure_reason(kube::MetricType type) {
   return "InvalidMetricSourceType";
 }
 
+// The layer of computeReplicasForMetric around what went wrong with one metric.
+std::string failure(const kube::MetricSpec& metric, std::string_view why) {
+  switch (metric.type) {
+    case kube::MetricType::kResource:
+      return fmt::format("failed to get {} resource metric value: {}", metric.name, why);
+    case kube::MetricType::kContainerResource:
+      return fmt::format("failed to get {} container metric value: {}", metric.container, why);
+    case kube::MetricType::kPods:
+      return fmt::format("failed to get pods metric value: {}", why);
+    case kube::MetricType::kObject:
+      return fmt::format("failed to get object metric value: {}", why);
+    case kube::MetricType::kExternal:
+      return fmt::format("failed to get {} external metric value: {}", metric.name, why);
+  }
+  return std::string(why);
+}
+
 // What upstream calls the metric that scaling follows.
 std::string title(const MetricReading& metric) {
   return fmt::format("{} {}resource{}", metric.name, metric.container.empty() ? "" : "container ",
@@ -53,10 +70,10 @@ bool follow_metrics(const Observation& seen, const ControllerConfig& config, Dec
     if (best) {
       decision.metric = std::move(*reading);
     } else if (!reading && invalid++ == 0) {
-      first_error = reading.error().message;
-      first_failure = {
-          "ScalingActive", false, failure_reason(metric.type),
-          fmt::format("the HPA was unable to compute the replica count: {}", first_error)};
+      const std::string& why = reading.error().message;
+      first_error = failure(metric, why);
+      first_failure = {"ScalingActive", false, failure_reason(metric.type),
+                       fmt::format("the HPA was unable to compute the replica count: {}", why)};
     }
   }
   if (invalid > 0) {

@@ -20,7 +20,7 @@ std::string count(std::size_t number, std::string_view what) {
 // What was assumed of the pods without a usable metric.
 std::string assumptions(const MetricReading& metric, const PodClasses& pods) {
   std::string text;
-  if (!pods.missing.empty() && (metric.ratio != 1.0 || metric.target_milli)) {
+  if (!pods.missing.empty() && metric.ratio != 1.0) {
     text = count(pods.missing.size(), "missing") +
            (metric.ratio < 1.0 ? " taken at full use" : " taken as idle");
   }

@@ -1,17 +1,22 @@
 // The HorizontalPodAutoscaler's decision as arithmetic: no clock, no input or output.
 //
 //   hpa::History history;                       // empty: a controller that has just started
-//   auto [decision, next] = hpa::decide({hpa, pods, metrics, current, now}, {},
-//   std::move(history)); if (decision.desired_replicas != decision.current_replicas)
-//   scale(decision.desired_replicas); history = std::move(next);                  // for the next
-//   sync
+//   auto [decision, next] =
+//       hpa::decide({hpa, pods, metrics, current, now}, {}, std::move(history));
+//   if (decision.desired_replicas != decision.current_replicas) scale(decision.desired_replicas);
+//   history = std::move(next);                  // for the next sync
 //
 // Times are whatever the caller's `now`, pods and metrics agree on: a simulation or a run with a
 // time scale passes its own time line, and every period of the specification keeps its meaning.
 //
 // Source: kubernetes/kubernetes v1.34 pkg/controller/podautoscaler (horizontal.go,
 // replica_calculator.go, metrics/utilization.go). Floating-point operations stand in upstream's
-// order, so that decisions agree to the last bit.
+// order, so that decisions agree to the last bit. Where this differs from 1.34:
+// - A ContainerResource metric whose container a pod's spec lacks is an error, as from 1.35; 1.34
+//   takes the pod's request as 0, which overstates the utilization.
+// - behavior.*.tolerance is honoured (feature gate HPAConfigurableTolerance, on from 1.35), and
+//   minReplicas may be 0 beside an Object or External metric (HPAScaleToZero).
+// - Pods, Object and External metrics have no source here and count as invalid.
 #pragma once
 
 #include <chrono>

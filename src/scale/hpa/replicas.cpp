@@ -25,8 +25,6 @@ struct Usage {
 struct Measure {
   std::function<Result<Usage>(const Samples&)> usage;
   std::function<std::int64_t(const std::string& pod)> assumed_when_low;
-  // Whether missing pods count as 0 at a ratio of exactly 1; upstream differs between the two.
-  bool fills_at_one = false;
 };
 
 // Σ usage · 100 / Σ request, truncated: metrics/utilization.go GetResourceUtilizationRatio.
@@ -78,11 +76,11 @@ Result<MetricReading> evaluate(const Measure& measure, Samples samples, const Po
     return reading;
   }
 
-  // Fill the gaps with what speaks against the change.
+  // Fill the gaps with what speaks against the change; at exactly 1 there is none to speak against.
   for (const auto& pod : pods.missing) {
     if (ratio < 1.0) {
       samples[pod] = {{}, {}, measure.assumed_when_low(pod)};
-    } else if (ratio > 1.0 || measure.fills_at_one) {
+    } else if (ratio > 1.0) {
       samples[pod] = {};
     }
   }
@@ -108,7 +106,7 @@ Result<Measure> measure_of(const kube::MetricSpec& metric, const std::vector<kub
   if (metric.target.average_value) {
     const std::int64_t target = metric.target.average_value->milli();
     return Measure{[target](const Samples& samples) { return average(samples, target); },
-                   [target](const std::string&) { return target; }, true};
+                   [target](const std::string&) { return target; }};
   }
   auto requests = collect_requests(pods, metric.name, metric.container);
   if (!requests) return tl::unexpected(requests.error());
@@ -118,8 +116,7 @@ Result<Measure> measure_of(const kube::MetricSpec& metric, const std::vector<kub
       [shared, target](const Samples& samples) { return utilization(samples, *shared, target); },
       [shared, target](const std::string& pod) {
         return saturate<std::int64_t>(Wide{shared->at(pod)} * std::max(100, target) / 100);
-      },
-      false};
+      }};
 }
 
 Result<MetricReading> read_resource(const kube::MetricSpec& metric, const Observation& seen,

@@ -105,7 +105,9 @@ TEST(Decide, AllMetricsInvalidIsNoScaling) {
   EXPECT_FALSE(decision.metric);
   EXPECT_EQ(
       decision.error,
-      "invalid metrics (1 invalid out of 1), first error is: failed to get cpu utilization: "
+      "invalid metrics (1 invalid out of 1), first error is: failed to get cpu resource metric "
+      "value: failed to get "
+      "cpu utilization: "
       "unable to get metrics for resource cpu: no metrics returned from resource metrics API");
   EXPECT_EQ(decision.because, "no scaling: " + *decision.error);
   EXPECT_EQ(reason_of(decision, "ScalingActive"), "not FailedGetResourceMetric");
@@ -120,9 +122,11 @@ TEST(Decide, SomeMetricsInvalidLeavesScalingUpOnly) {
   scene.history.recommendations = {{noon() - seconds(1000), 1}};
   const Decision up = scene.sync_at(2, 1000);
   EXPECT_EQ(up.desired_replicas, 4);
-  EXPECT_EQ(up.error,
-            "invalid metrics (1 invalid out of 2), first error is: unable to get metric queue: "
-            "metrics of type External have no source here; only resource metrics are evaluated");
+  EXPECT_EQ(
+      up.error,
+      "invalid metrics (1 invalid out of 2), first error is: failed to get queue external metric "
+      "value: unable to get metric queue: "
+      "metrics of type External have no source here; only resource metrics are evaluated");
   EXPECT_EQ(reason_of(up, "ScalingActive"), "ValidMetricFound");
   const Decision same = scene.sync_at(2, 500);
   EXPECT_EQ(reason_of(same, "ScalingActive"), "ValidMetricFound");

@@ -239,13 +239,21 @@ TEST(Proposal, AverageValueFillsMissingPodsWithTheTargetOrNothing) {
   // (20 + 20 + 100) / 3 = 46.
   EXPECT_EQ(reading(down).filled_ratio, 0.46);
   EXPECT_EQ(reading(down).proposed_replicas, 2);
-  // At exactly 1 the missing one counts as nothing, and the ratio falls.
-  Scene even = scene_of({100});
+  // 450 of three pods, 100 each: 3 × 1.5.
+  Scene up = scene_of({225, 225});
+  up.add_without_metric();
+  up.hpa.metrics = {value_metric("cpu", 100)};
+  EXPECT_EQ(reading(up).filled_ratio, 1.5);
+  EXPECT_EQ(reading(up).proposed_replicas, 5);
+  // At exactly 1 nothing speaks for a change, and the missing ones are left out.
+  Scene even = scene_of({100, 100});
+  even.add_without_metric();
   even.add_without_metric();
   even.hpa.metrics = {value_metric("cpu", 100)};
   EXPECT_EQ(reading(even).ratio, 1.0);
-  EXPECT_EQ(reading(even).filled_ratio, 0.5);
-  EXPECT_EQ(reading(even).proposed_replicas, 1);
+  EXPECT_EQ(reading(even).filled_ratio, 1.0);
+  EXPECT_EQ(reading(even).basis, Basis::kTolerance);
+  EXPECT_EQ(reading(even).proposed_replicas, 4);
 }
 
 TEST(Proposal, MemoryTakesEveryPodWithAMetric) {
@@ -273,6 +281,52 @@ TEST(Proposal, AContainerAlone) {
   EXPECT_EQ(reading(scene).utilization_percent, 150);
   EXPECT_EQ(reading(scene).container, "side");
   EXPECT_EQ(reading(scene).proposed_replicas, 3);
+}
+
+TEST(Proposal, APodWhoseMetricsLackTheContainerIsMissingAndTheOthersScale) {
+  // p2's container crashes: its metrics have the sidecar alone.
+  Scene scene = scene_of({200, 200, 5});
+  scene.metrics[2].containers[0].name = "side";
+  auto metric = utilization_metric("cpu", 10);
+  metric.type = kube::MetricType::kContainerResource;
+  metric.container = "main";
+  scene.hpa.metrics = {metric};
+  EXPECT_EQ(propose_first(scene).pods.missing, std::vector<std::string>{"p2"});
+  // 400 of 3000 with the missing one idle: 13 / 10 of three.
+  EXPECT_EQ(reading(scene).ratio, 2.0);
+  EXPECT_EQ(reading(scene).filled_ratio, 1.3);
+  EXPECT_EQ(reading(scene).proposed_replicas, 4);
+  // On the way down it counts as full: (200 + 200 + 1000) of 3000 against 50.
+  scene.hpa.metrics[0].target.average_utilization = 50;
+  EXPECT_EQ(reading(scene).filled_ratio, 46.0 / 50.0);
+  EXPECT_EQ(reading(scene).proposed_replicas, 3);
+  // With a target value, as the target: (200 + 200 + 800) / 3 of 800.
+  scene.hpa.metrics[0].target.average_utilization.reset();
+  scene.hpa.metrics[0].target.average_value = kube::Quantity::from_milli(800);
+  EXPECT_EQ(reading(scene).filled_ratio, 0.5);
+  EXPECT_EQ(reading(scene).proposed_replicas, 2);
+}
+
+TEST(Proposal, AContainerThatNoPodsMetricsHaveIsNoMetricAtAll) {
+  Scene scene = scene_of({200});
+  scene.metrics[0].containers[0].name = "side";
+  auto metric = utilization_metric("cpu", 50);
+  metric.type = kube::MetricType::kContainerResource;
+  metric.container = "main";
+  scene.hpa.metrics = {metric};
+  EXPECT_EQ(error(scene),
+            "failed to get cpu utilization: did not receive metrics for targeted pods (pods might "
+            "be unready)");
+}
+
+TEST(Proposal, AContainerThatAPodsSpecLacksIsAnErrorAsFrom135) {
+  Scene scene = scene_of({200, 200});
+  scene.pods[1].spec.containers[0].name = "other";
+  auto metric = utilization_metric("cpu", 50);
+  metric.type = kube::MetricType::kContainerResource;
+  metric.container = "main";
+  scene.hpa.metrics = {metric};
+  EXPECT_EQ(error(scene), "failed to get cpu utilization: container main not found in Pod p1");
 }
 
 TEST(Proposal, WithoutUsableMetricsThereIsNone) {
