@@ -116,6 +116,12 @@ double Node::number_or(double otherwise, double least, double most) const {
 }
 
 Quantity Node::quantity() const {
+  const Quantity quantity = signed_quantity();
+  if (quantity.negative()) expected("a quantity that is not negative");
+  return quantity;
+}
+
+Quantity Node::signed_quantity() const {
   if (value_ == nullptr || !(value_->is_string() || value_->is_number())) {
     expected("a quantity such as 250m or 128Mi");
     return {};
@@ -126,7 +132,6 @@ Quantity Node::quantity() const {
     fail(quantity.error().message);
     return {};
   }
-  if (quantity->negative()) expected("a quantity that is not negative");
   return *quantity;
 }
 

@@ -51,6 +51,8 @@ class Node {
   // Neither left out nor null, which Kubernetes takes as left out.
   bool present() const { return value_ != nullptr; }
   void fail(const std::string& what) const { problem_->report(path_, what); }
+  // Whether something was refused already, here or elsewhere in the object.
+  bool refused() const { return problem_->found(); }
 
   // A field that must be there, and one with a default.
   std::string string() const;
@@ -61,7 +63,8 @@ class Node {
                         std::int32_t most = std::numeric_limits<std::int32_t>::max()) const;
   double number_or(double otherwise, double least, double most) const;
   Quantity quantity() const;  // not negative
-  WallTime time() const;      // RFC 3339
+  Quantity signed_quantity() const;
+  WallTime time() const;  // RFC 3339
   std::vector<std::string> strings() const;
   std::map<std::string, std::string> string_map() const;
   std::map<std::string, Quantity> quantity_map() const;

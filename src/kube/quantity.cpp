@@ -144,6 +144,23 @@ std::int64_t Quantity::value() const {
   return nano_ > 0 && value_ < kLargest ? value_ + 1 : value_;
 }
 
+std::string Quantity::to_string() const {
+  static constexpr std::array<const char*, 10> kDecimal = {"n", "u", "m", "",  "k",
+                                                           "M", "G", "T", "P", "E"};
+  Wide number = Wide{value_} * kNanos + nano_;
+  if (number == 0) return "0";
+  std::size_t suffix = 0;
+  for (; number % 1000 == 0 && suffix + 1 < kDecimal.size(); ++suffix) number /= 1000;
+  // 128 bits have no printer of their own.
+  std::string digits;
+  const bool minus = number < 0;
+  for (; number != 0; number /= 10) {
+    const int digit = static_cast<int>(number % 10);
+    digits.insert(digits.begin(), static_cast<char>('0' + (minus ? -digit : digit)));
+  }
+  return (minus ? "-" : "") + digits + kDecimal[suffix];
+}
+
 std::int64_t Quantity::milli() const {
   const Wide nanos = Wide{value_} * kNanos + nano_;
   Wide milli = nanos / 1'000'000;

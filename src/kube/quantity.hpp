@@ -30,6 +30,9 @@ class Quantity {
   // Upstream's AsApproximateFloat64: digits × 10^exponent in one floating-point product.
   double approximate() const { return approximate_; }
   bool negative() const { return value_ < 0 || nano_ < 0; }
+  bool positive() const { return value_ > 0 || nano_ > 0; }
+  // In the shortest decimal form, as upstream prints it: "100m", "-1500m", "2k".
+  std::string to_string() const;
 
   friend bool operator==(const Quantity& a, const Quantity& b) {
     return a.value_ == b.value_ && a.nano_ == b.nano_;

@@ -11,6 +11,7 @@ namespace {
 struct TypeMeta {
   std::string_view kind;
   std::string_view api_version;
+  std::string_view older_version = {};  // one that is read as well
 };
 
 template <class T>
@@ -28,10 +29,23 @@ constexpr TypeMeta kKind<Pod>{"Pod", "v1"};
 template <>
 constexpr TypeMeta kKind<PodMetrics>{"PodMetrics", "metrics.k8s.io/v1beta1"};
 template <>
-constexpr TypeMeta kKind<HorizontalPodAutoscaler>{"HorizontalPodAutoscaler", "autoscaling/v2"};
+constexpr TypeMeta kKind<HorizontalPodAutoscaler>{"HorizontalPodAutoscaler", "autoscaling/v2",
+                                                  "autoscaling/v1"};
 
-void expect_word(const Node& node, std::string_view word) {
-  if (node.present() && node.string() != word) node.expected(word);
+// Both or neither: an item need not repeat what its list says. What is missing is said as kubectl
+// says it.
+void check_type(const Node& root, const TypeMeta& type) {
+  const Node kind = root["kind"];
+  const Node version = root["apiVersion"];
+  if (!kind.present() && !version.present()) return;
+  if (!version.present()) return root.fail("apiVersion not set");
+  if (!kind.present()) return root.fail("kind not set");
+  if (kind.string() != type.kind) kind.expected(type.kind);
+  const std::string found = version.string();
+  if (found == type.api_version || (found == type.older_version && !found.empty())) return;
+  version.expected(type.older_version.empty()
+                       ? std::string(type.api_version)
+                       : fmt::format("{} or {}", type.api_version, type.older_version));
 }
 
 }  // namespace
@@ -44,8 +58,7 @@ Result<T> read(const nlohmann::json& value, std::string_view place) {
     root.expected(fmt::format("a {}", kKind<T>.kind));
     return problem.error();
   }
-  expect_word(root["kind"], kKind<T>.kind);
-  expect_word(root["apiVersion"], kKind<T>.api_version);
+  check_type(root, kKind<T>);
   T object;
   read_into(root, object);
   if (problem.found()) return problem.error();

@@ -21,7 +21,9 @@ namespace iris::kube {
 // T is Deployment, Service, HorizontalPodAutoscaler, ConfigMap, Job, Pod or PodMetrics.
 
 // The object in `value`; `place` (a file, or a field's path such as "pods[0]") begins each error.
-// `kind` and `apiVersion` are checked when they are there: a list's items need not repeat them.
+// `kind` and `apiVersion` are checked when one of them is there: a list's items need not repeat
+// them. A HorizontalPodAutoscaler may be of autoscaling/v1 or v2, and must be one that the API
+// server takes: what it would refuse is refused in its words ("… is invalid: spec.maxReplicas: …").
 template <class T>
 Result<T> read(const nlohmann::json& value, std::string_view place);
 

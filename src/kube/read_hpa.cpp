@@ -1,142 +1,211 @@
-// The HorizontalPodAutoscaler, with the defaults of pkg/apis/autoscaling/v2/defaults.go and the
-// bounds of pkg/apis/autoscaling/validation.
+// The HorizontalPodAutoscaler, of autoscaling/v2 or v1: decoded as Go would, with the defaults of
+// pkg/apis/autoscaling/v2/defaults.go, validated as the API server does.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "kube/hpa_spec.hpp"
 #include "kube/readers.hpp"
+#include "kube/validate_names.hpp"
 
 namespace iris::kube {
 namespace {
 
-constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
+using hpa_spec::Metric;
+using hpa_spec::Reference;
+using hpa_spec::Rules;
+using hpa_spec::Source;
+using hpa_spec::Spec;
+using hpa_spec::Target;
 
-MetricTarget read_target(const Node& node) {
-  MetricTarget target;
-  if (const Node percent = node["averageUtilization"]; percent.present()) {
-    target.average_utilization = percent.int32_or(0, 1);
-  }
-  const auto positive = [](const Node& field) -> std::optional<Quantity> {
-    if (!field.present()) return std::nullopt;
-    const Quantity quantity = field.quantity();
-    if (quantity == Quantity{}) field.expected("a quantity above 0");
-    return quantity;
-  };
-  target.average_value = positive(node["averageValue"]);
-  target.value = positive(node["value"]);
-  if (!target.average_utilization && !target.average_value && !target.value) {
-    node.fail("expected averageUtilization, averageValue or value, found none of them");
-  }
-  if (target.average_utilization && target.average_value) {
-    node.fail("expected one of averageUtilization and averageValue, found both");
-  }
-  return target;
+constexpr std::int32_t kLeast = std::numeric_limits<std::int32_t>::min();
+constexpr std::int32_t kDefaultCpuPercent = 80;
+
+// Which values are sensible is the validation's question; here they only have to fit.
+std::int32_t read_int32(const Node& node, std::int32_t otherwise) {
+  return node.int32_or(otherwise, kLeast);
 }
 
-MetricSpec read_metric(const Node& node) {
-  MetricSpec metric;
-  const std::string type = node["type"].string();
-  if (type == "Resource") {
-    const Node source = node["resource"];
-    metric.name = source["name"].string();
-    metric.target = read_target(source["target"]);
-  } else if (type == "ContainerResource") {
-    metric.type = MetricType::kContainerResource;
-    const Node source = node["containerResource"];
-    metric.name = source["name"].string();
-    metric.container = source["container"].string();
-    metric.target = read_target(source["target"]);
-  } else if (type == "Pods") {
-    metric.type = MetricType::kPods;
-    metric.name = node["pods"]["metric"]["name"].string();
-    metric.target = read_target(node["pods"]["target"]);
-  } else if (type == "Object") {
-    metric.type = MetricType::kObject;
-    metric.name = node["object"]["metric"]["name"].string();
-    metric.target = read_target(node["object"]["target"]);
-  } else if (type == "External") {
-    metric.type = MetricType::kExternal;
-    metric.name = node["external"]["metric"]["name"].string();
-    metric.target = read_target(node["external"]["target"]);
-  } else {
-    node["type"].expected("Resource, ContainerResource, Pods, Object or External");
-  }
+std::optional<std::int32_t> read_optional_int32(const Node& node) {
+  if (!node.present()) return std::nullopt;
+  return read_int32(node, 0);
+}
+
+std::optional<Quantity> read_optional_quantity(const Node& node) {
+  if (!node.present()) return std::nullopt;
+  return node.signed_quantity();
+}
+
+Reference read_reference(const Node& node) {
+  return {node["apiVersion"].string_or(""), node["kind"].string_or(""), node["name"].string_or("")};
+}
+
+Target read_target(const Node& node) {
+  return {node["type"].string_or(""), read_optional_quantity(node["value"]),
+          read_optional_quantity(node["averageValue"]),
+          read_optional_int32(node["averageUtilization"])};
+}
+
+// A source that names its metric, or the resource that it is about.
+std::optional<Source> read_source(const Node& node) {
+  if (!node.present()) return std::nullopt;
+  Source source;
+  source.described_object = read_reference(node["describedObject"]);
+  source.name = node["metric"]["name"].string_or("");
+  source.target = read_target(node["target"]);
+  return source;
+}
+
+std::optional<Source> read_resource(const Node& node) {
+  if (!node.present()) return std::nullopt;
+  Source source;
+  source.name = node["name"].string_or("");
+  source.container = node["container"].string_or("");
+  source.target = read_target(node["target"]);
+  return source;
+}
+
+Metric read_metric(const Node& node) {
+  return {node["type"].string_or(""),      read_source(node["object"]),
+          read_source(node["external"]),   read_source(node["pods"]),
+          read_resource(node["resource"]), read_resource(node["containerResource"])};
+}
+
+Metric cpu_metric(std::int32_t percent) {
+  Metric metric;
+  metric.type = "Resource";
+  metric.resource.emplace();
+  metric.resource->name = "cpu";
+  metric.resource->target.type = "Utilization";
+  metric.resource->target.average_utilization = percent;
   return metric;
 }
 
-ScalingPolicy read_policy(const Node& node) {
-  ScalingPolicy policy;
-  const std::string type = node["type"].string();
-  if (type == "Percent") {
-    policy.type = ScalingPolicy::Type::kPercent;
-  } else if (type != "Pods") {
-    node["type"].expected("Pods or Percent");
-  }
-  policy.value = static_cast<std::int32_t>(node["value"].integer(1, kMost));
-  policy.period_seconds = static_cast<std::int32_t>(node["periodSeconds"].integer(1, 1800));
-  return policy;
-}
-
-// What the fields say over what `rules` holds.
-void read_rules(const Node& node, ScalingRules& rules) {
+// What the fields say over what `rules` holds by default.
+void read_rules(const Node& node, Rules& rules) {
   if (const Node window = node["stabilizationWindowSeconds"]; window.present()) {
-    rules.stabilization_window_seconds = window.int32_or(0, 0, 3600);
+    rules.stabilization_window_seconds = read_int32(window, 0);
   }
-  if (const Node select = node["selectPolicy"]; select.present()) {
-    const std::string name = select.string();
-    if (name == "Max") {
-      rules.select_policy = SelectPolicy::kMax;
-    } else if (name == "Min") {
-      rules.select_policy = SelectPolicy::kMin;
-    } else if (name == "Disabled") {
-      rules.select_policy = SelectPolicy::kDisabled;
-    } else {
-      select.expected("Max, Min or Disabled");
-    }
-  }
+  rules.select_policy = node["selectPolicy"].string_or(rules.select_policy);
   if (const Node policies = node["policies"]; policies.present()) {
     rules.policies.clear();
-    for (const auto& item : policies.items()) rules.policies.push_back(read_policy(item));
-    if (rules.policies.empty()) policies.fail("expected at least one policy, found none");
+    for (const auto& item : policies.items()) {
+      rules.policies.push_back({item["type"].string_or(""), read_int32(item["value"], 0),
+                                read_int32(item["periodSeconds"], 0)});
+    }
   }
-  if (const Node tolerance = node["tolerance"]; tolerance.present()) {
-    rules.tolerance = tolerance.quantity().approximate();
+  rules.tolerance = read_optional_quantity(node["tolerance"]);
+}
+
+// A field of the other version, which the API server does not know and which would change what the
+// object means if it were overlooked.
+void refuse_unknown(const Node& root, const Node& spec, std::string_view field) {
+  if (!spec[field].present()) return;
+  root.fail(fmt::format("strict decoding error: unknown field \"spec.{}\"", field));
+}
+
+Spec read_spec(const Node& root, bool v1) {
+  const Node node = root["spec"];
+  Spec spec;
+  spec.scale_target = read_reference(node["scaleTargetRef"]);
+  spec.min_replicas = read_int32(node["minReplicas"], 1);
+  spec.max_replicas = read_int32(node["maxReplicas"], 0);
+  if (v1) {
+    refuse_unknown(root, node, "metrics");
+    refuse_unknown(root, node, "behavior");
+    if (const auto percent = read_optional_int32(node["targetCPUUtilizationPercentage"])) {
+      spec.metrics.push_back(cpu_metric(*percent));
+    }
+  } else {
+    refuse_unknown(root, node, "targetCPUUtilizationPercentage");
+    for (const auto& item : node["metrics"].items()) spec.metrics.push_back(read_metric(item));
+    if (const Node behavior = node["behavior"]; behavior.present()) {
+      spec.behavior.emplace();
+      read_rules(behavior["scaleUp"], spec.behavior->scale_up);
+      read_rules(behavior["scaleDown"], spec.behavior->scale_down);
+    }
   }
+  if (spec.metrics.empty()) spec.metrics.push_back(cpu_metric(kDefaultCpuPercent));
+  return spec;
+}
+
+// autoscaling/v1 keeps what it has no field for in annotations.
+void refuse_annotations(const Node& metadata) {
+  const Node annotations = metadata["annotations"];
+  for (const char* key :
+       {"autoscaling.alpha.kubernetes.io/metrics", "autoscaling.alpha.kubernetes.io/behavior"}) {
+    if (!annotations[key].present()) continue;
+    annotations.fail(
+        fmt::format("expected no {}, which autoscaling/v1 has no field for; ask for the object as "
+                    "autoscaling/v2 (kubectl get horizontalpodautoscalers.v2.autoscaling)",
+                    key));
+  }
+}
+
+// From here on the specification is valid.
+
+MetricSpec to_metric(const Metric& metric) {
+  const auto made = [](MetricType type, const Source& source) {
+    return MetricSpec{
+        type,
+        source.name,
+        source.container,
+        {source.target.average_utilization, source.target.average_value, source.target.value}};
+  };
+  if (metric.object) return made(MetricType::kObject, *metric.object);
+  if (metric.external) return made(MetricType::kExternal, *metric.external);
+  if (metric.pods) return made(MetricType::kPods, *metric.pods);
+  if (metric.resource) return made(MetricType::kResource, *metric.resource);
+  return made(MetricType::kContainerResource, *metric.container_resource);
+}
+
+ScalingRules to_rules(const Rules& rules) {
+  ScalingRules made;
+  made.stabilization_window_seconds = rules.stabilization_window_seconds;
+  if (rules.select_policy == "Min") made.select_policy = SelectPolicy::kMin;
+  if (rules.select_policy == "Disabled") made.select_policy = SelectPolicy::kDisabled;
+  for (const auto& policy : rules.policies) {
+    const auto type =
+        policy.type == "Percent" ? ScalingPolicy::Type::kPercent : ScalingPolicy::Type::kPods;
+    made.policies.push_back({type, policy.value, policy.period_seconds});
+  }
+  if (rules.tolerance) made.tolerance = rules.tolerance->approximate();
+  return made;
 }
 
 }  // namespace
 
 ScalingRules default_scale_up_rules() {
-  ScalingRules rules;
-  rules.stabilization_window_seconds = 0;
-  rules.policies = {{ScalingPolicy::Type::kPods, 4, 15}, {ScalingPolicy::Type::kPercent, 100, 15}};
-  return rules;
+  return to_rules(hpa_spec::Behavior{}.scale_up);
 }
 
 ScalingRules default_scale_down_rules() {
-  ScalingRules rules;
-  rules.policies = {{ScalingPolicy::Type::kPercent, 100, 15}};
-  return rules;
+  return to_rules(hpa_spec::Behavior{}.scale_down);
 }
 
 void read_into(const Node& root, HorizontalPodAutoscaler& hpa) {
-  hpa.metadata = read_metadata(root["metadata"]);
-  const Node spec = root["spec"];
-  const Node target = spec["scaleTargetRef"];
-  hpa.scale_target = {target["apiVersion"].string_or(""), target["kind"].string(),
-                      target["name"].string()};
-  hpa.min_replicas = spec["minReplicas"].int32_or(1);
-  hpa.max_replicas = static_cast<std::int32_t>(spec["maxReplicas"].integer(1, kMost));
-  if (hpa.max_replicas < hpa.min_replicas) {
-    spec["maxReplicas"].expected("a number that is not below minReplicas");
+  const Node metadata = root["metadata"];
+  hpa.metadata.name = metadata["name"].string_or("");
+  hpa.metadata.namespace_name = metadata["namespace"].string_or("");
+  const bool v1 = root["apiVersion"].string_or("") == "autoscaling/v1";
+  if (v1) refuse_annotations(metadata);
+  const Spec spec = read_spec(root, v1);
+  if (root.refused()) return;
+  const auto faults = hpa_spec::validate(hpa.metadata.name, spec);
+  if (!faults.empty()) {
+    const std::string all = fmt::format("{}", fmt::join(faults, ", "));
+    return root.fail(fmt::format("HorizontalPodAutoscaler.autoscaling {} is invalid: {}",
+                                 go_quoted(hpa.metadata.name),
+                                 faults.size() == 1 ? all : fmt::format("[{}]", all)));
   }
-  for (const auto& item : spec["metrics"].items()) hpa.metrics.push_back(read_metric(item));
-  if (hpa.metrics.empty()) {
-    MetricSpec cpu;
-    cpu.name = "cpu";
-    cpu.target.average_utilization = 80;
-    hpa.metrics.push_back(cpu);
-  }
-  if (const Node behavior = spec["behavior"]; behavior.present()) {
+  hpa.scale_target = {spec.scale_target.api_version, spec.scale_target.kind,
+                      spec.scale_target.name};
+  hpa.min_replicas = spec.min_replicas;
+  hpa.max_replicas = spec.max_replicas;
+  for (const auto& metric : spec.metrics) hpa.metrics.push_back(to_metric(metric));
+  if (spec.behavior) {
     hpa.behavior.emplace();
-    read_rules(behavior["scaleUp"], hpa.behavior->scale_up);
-    read_rules(behavior["scaleDown"], hpa.behavior->scale_down);
+    hpa.behavior->scale_up = to_rules(spec.behavior->scale_up);
+    hpa.behavior->scale_down = to_rules(spec.behavior->scale_down);
   }
 }
 

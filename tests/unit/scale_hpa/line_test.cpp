@@ -12,7 +12,8 @@ using nlohmann::json;
 json question() {
   return json::parse(R"({
     "hpa": {"metadata": {"name": "web"},
-            "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 8,
+            "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+                     "maxReplicas": 8,
                      "metrics": [{"type": "Resource", "resource": {"name": "cpu",
                        "target": {"type": "Utilization", "averageUtilization": 60}}}]}},
     "pods": [{"metadata": {"name": "a"},
@@ -100,8 +101,9 @@ TEST(Line, HistoryGoesInAndComesOut) {
 }
 
 TEST(Line, ErrorsNameTheField) {
-  EXPECT_EQ(error_after("/hpa/spec/maxReplicas", "3"),
-            "hpa: spec.maxReplicas: expected an integer from 1 to 2147483647, found \"3\"");
+  EXPECT_EQ(
+      error_after("/hpa/spec/maxReplicas", "3"),
+      "hpa: spec.maxReplicas: expected an integer from -2147483648 to 2147483647, found \"3\"");
   EXPECT_EQ(error_after("/pods/0/status/startTime", "soon"),
             "pods[0]: status.startTime: expected an RFC 3339 time such as 2025-01-31T12:00:00Z, "
             "found \"soon\"");
