@@ -1,11 +1,12 @@
-// iris hpa: what would the HorizontalPodAutoscaler decide, and why? One JSON line in, one out.
+// iris hpa: what would the HorizontalPodAutoscaler decide, and why? JSON documents in, a line each
+// out.
 #include <cstdio>
 #include <memory>
 #include <string>
 
 #include "base/limits.hpp"
 #include "cli/commands.hpp"
-#include "scale/hpa/line.hpp"
+#include "scale/hpa/questions.hpp"
 
 namespace iris::cli {
 namespace {
@@ -31,32 +32,41 @@ bool read_line(std::FILE* input, Line& line) {
   return !line.text.empty();
 }
 
-Result<ExitCode> answer_lines(const scale::hpa::AnswerOptions& options) {
-  Line line;
-  while (read_line(stdin, line)) {
-    const std::string answer =
-        line.too_long ? fmt::format(R"({{"error":"found more than {} bytes in one line"}})",
-                                    limits::kConfigBytes)
-                      : scale::hpa::answer_line(line.text, options);
+Result<ExitCode> answer_questions(const scale::hpa::AnswerOptions& options) {
+  bool written = true;
+  scale::hpa::Questions questions(options, [&](const std::string& answer) {
     // Flushed line by line: whoever asks may wait for the answer before asking again.
     std::fputs(answer.c_str(), stdout);
     std::fputc('\n', stdout);
-    if (std::fflush(stdout) != 0) return input_error("cannot write to standard output");
+    written = std::fflush(stdout) == 0 && written;
+  });
+  Line line;
+  while (written && read_line(stdin, line)) {
+    if (line.too_long) {
+      questions.take_long_line();
+    } else {
+      questions.take_line(line.text);
+    }
   }
+  questions.finish();
+  if (!written) return input_error("cannot write to standard output");
   return ExitCode::kDone;
 }
 
-// Process substitution rather than arguments: what kubectl prints may outgrow a command line.
+// Process substitution rather than arguments: what kubectl prints may outgrow a command line. At
+// zero replicas the API leaves currentReplicas out.
 constexpr const char* kExample = R"(jq -nc --slurpfile hpa <(kubectl get hpa iris-api-hpa -o json) \
     --slurpfile pods <(kubectl get pods -l app=iris-api -o json) \
     --slurpfile metrics <(kubectl get --raw \
         /apis/metrics.k8s.io/v1beta1/namespaces/default/pods?labelSelector=app=iris-api) \
     '{hpa: $hpa[0], pods: $pods[0], metrics: $metrics[0], now: (now | todate),
-      currentReplicas: $hpa[0].status.currentReplicas}' | iris hpa
+      currentReplicas: ($hpa[0].status.currentReplicas // 0)}' | iris hpa
 
-One JSON object a line on standard input, one a line on standard output. A question holds "hpa",
-"pods" and "metrics" (as kubectl prints them), "now" (RFC 3339) and "currentReplicas"; "controller"
-and "history" are optional. A line that cannot be read is answered by {"error": "…"}.)";
+JSON documents on standard input, on one line each or over several; one JSON object a line on
+standard output for each. A question holds "hpa", "pods" and "metrics" (as kubectl prints them),
+"now" (RFC 3339) and "currentReplicas" (spec.replicas of the Deployment says it as well);
+"controller" and "history" are optional. What cannot be read, or what the API server would refuse, is
+answered by {"error": "…"}.)";
 
 }  // namespace
 
@@ -67,7 +77,7 @@ Command hpa_command() {
             app.add_flag("--history", options->history,
                          "Add the controller's memory to each answer, to be given to the next "
                          "question as \"history\"");
-            return [options](Context&) { return answer_lines(*options); };
+            return [options](Context&) { return answer_questions(*options); };
           }};
 }
 

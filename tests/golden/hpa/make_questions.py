@@ -47,20 +47,22 @@ def usage(name, cpu):
     }
 
 
-def ask(pods, metrics, current, most=3, behavior=None, **rest):
+def resource(**target):
+    return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+
+
+def container_resource(container, percent):
+    target = {"type": "Utilization", "averageUtilization": percent}
+    source = {"name": "cpu", "container": container, "target": target}
+    return {"type": "ContainerResource", "containerResource": source}
+
+
+def ask(pods, metrics, current, most=3, behavior=None, by=None, **rest):
     spec = {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "iris-api"},
         "minReplicas": 1,
         "maxReplicas": most,
-        "metrics": [
-            {
-                "type": "Resource",
-                "resource": {
-                    "name": "cpu",
-                    "target": {"type": "Utilization", "averageUtilization": 60},
-                },
-            }
-        ],
+        "metrics": by or [resource(type="Utilization", averageUtilization=60)],
     }
     if behavior:
         spec["behavior"] = behavior
@@ -70,6 +72,10 @@ def ask(pods, metrics, current, most=3, behavior=None, **rest):
         "metadata": {"name": "iris-api-hpa"},
         "spec": spec,
     }
+    if "targetCPUUtilizationPercentage" in rest:
+        hpa["apiVersion"] = "autoscaling/v1"
+        del spec["metrics"]
+        spec["targetCPUUtilizationPercentage"] = rest.pop("targetCPUUtilizationPercentage")
     line = {"hpa": hpa, "pods": pods, "metrics": metrics, "now": NOW, "currentReplicas": current}
     print(json.dumps(line | rest))
 
@@ -107,3 +113,51 @@ ask([pod(n) for n in THREE], [], 3, most=2)
 ask([], [], 0)
 # Nothing to go by.
 ask([pod("a", phase="Pending")], [usage("a", "400m")], 1)
+# One container of three is not in its pod's metrics (it crashes): that pod is missing, and idle on
+# the way up: 400 of 300 is 133 %, 3 × 2.66 is eight.
+sidecar = usage("c", "5m")
+sidecar["containers"][0]["name"] = "istio-proxy"
+ask(
+    [pod(n) for n in THREE],
+    [usage("a", "200m"), usage("b", "200m"), sidecar],
+    3,
+    most=9,
+    by=[container_resource("iris-api", 50)],
+    history=OLD,
+)
+# A target value, met exactly by two pods of four: nothing speaks for a change.
+ask(
+    [pod(n) for n in (*THREE, "d")],
+    [usage(n, "100m") for n in ("a", "b")],
+    4,
+    most=9,
+    by=[resource(type="AverageValue", averageValue="100m")],
+    history=OLD,
+)
+# One metric is invalid and the other asks for less: no scaling on a part.
+ask(
+    [pod(n) for n in THREE],
+    [usage(n, "5m") for n in THREE],
+    3,
+    by=[container_resource("gone", 50), resource(type="Utilization", averageUtilization=60)],
+    history=OLD,
+)
+# The same beside one that asks for more: scaling up on a part is allowed.
+ask(
+    [pod(n) for n in THREE],
+    [usage(n, "120m") for n in THREE],
+    3,
+    most=9,
+    by=[container_resource("gone", 50), resource(type="Utilization", averageUtilization=60)],
+)
+# One pod is being deleted and one has failed: 120 / 60 of one pod is two.
+ask(
+    [pod("a"), pod("b", phase="Failed"), pod("c") | {"metadata": {"name": "c", "deletionTimestamp": NOW}}],
+    [usage(n, "120m") for n in THREE],
+    1,
+)
+# autoscaling/v1: 75 % of 50 of two is three.
+ask([pod(n) for n in ("a", "b")], [usage(n, "75m") for n in ("a", "b")], 2, targetCPUUtilizationPercentage=50)
+# Refused by the API server, and here in its words.
+ask([pod("a")], [usage("a", "498m")], 1, most=0)
+ask([pod("a")], [usage("a", "498m")], 1, by=[resource(averageUtilization=60)])
