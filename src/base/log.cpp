@@ -3,6 +3,8 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 
+#include "base/visible.hpp"
+
 namespace iris {
 
 struct Log::Sink {
@@ -25,13 +27,13 @@ bool Log::quiet() const {
 }
 
 void Log::write_info(std::string_view line) {
-  sink_->logger.info(line);
+  sink_->logger.info(visible(line));
 }
 void Log::write_warn(std::string_view line) {
-  sink_->logger.warn(line);
+  sink_->logger.warn(visible(line));
 }
 void Log::write_error(std::string_view line) {
-  sink_->logger.error(line);
+  sink_->logger.error(visible(line));
 }
 
 }  // namespace iris

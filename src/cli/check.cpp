@@ -10,6 +10,7 @@
 #include <string>
 
 #include "cli/commands.hpp"
+#include "cli/print.hpp"
 #include "dataset/csv.hpp"
 #include "dataset/schema.hpp"
 
@@ -48,28 +49,27 @@ std::string describe_labels(const ColumnSummary& column, std::size_t rows) {
 }
 
 void print_check_summary(const CheckOptions& options, const CheckReport& report) {
-  fmt::print("{}: {}, {}\n\n", options.data, plural(report.rows, "row"),
-             plural(report.columns.size(), "column"));
+  print("{}: {}, {}\n\n", options.data, plural(report.rows, "row"),
+        plural(report.columns.size(), "column"));
   std::size_t width = 6;
   for (const auto& column : report.columns) width = std::max(width, column.name.size());
-  fmt::print("{:<{}}  {:<8}  {:>7}  {:>9}  {:>9}  {:>9}\n", "column", width, "type", "missing",
-             "min", "mean", "max");
+  print("{:<{}}  {:<8}  {:>7}  {:>9}  {:>9}  {:>9}\n", "column", width, "type", "missing", "min",
+        "mean", "max");
   for (const auto& column : report.columns) {
-    fmt::print("{:<{}}  {:<8}  {:>7}", column.name, width, name_of(column.type), column.missing);
+    print("{:<{}}  {:<8}  {:>7}", column.name, width, name_of(column.type), column.missing);
     if (column.type == ColumnType::kNumber && column.numbers > 0) {
-      fmt::print("  {:>9.5g}  {:>9.5g}  {:>9.5g}", column.min, column.mean, column.max);
+      print("  {:>9.5g}  {:>9.5g}  {:>9.5g}", column.min, column.mean, column.max);
     } else if (column.type == ColumnType::kCategory) {
-      fmt::print("  {}", describe_labels(column, report.rows));
+      print("  {}", describe_labels(column, report.rows));
     }
-    fmt::print("\n");
+    print("\n");
   }
   if (report.duplicate_count > 0) {
     const auto& first = report.duplicates.front();
-    fmt::print("\nduplicates: {} (line {} repeats line {}{})\n",
-               plural(report.duplicate_count, "row"), first.line, first.first_line,
-               report.duplicate_count > 1 ? ", …" : "");
+    print("\nduplicates: {} (line {} repeats line {}{})\n", plural(report.duplicate_count, "row"),
+          first.line, first.first_line, report.duplicate_count > 1 ? ", …" : "");
   } else {
-    fmt::print("\nduplicates: none found\n");
+    print("\nduplicates: none found\n");
   }
 }
 
@@ -77,20 +77,20 @@ void print_violations(const CheckOptions& options, const CheckReport& report) {
   std::array<std::size_t, dataset::kViolationKinds> shown{};
   for (const auto& violation : report.violations) {
     if (shown[static_cast<std::size_t>(violation.kind)]++ >= kShownPerKind) continue;
-    fmt::print("{}:{}:{}: {}{}found {}, expected {}\n", options.data, violation.place.line,
-               violation.place.column, violation.column, violation.column.empty() ? "" : ": ",
-               violation.found, violation.expected);
+    print("{}:{}:{}: {}{}found {}, expected {}\n", options.data, violation.place.line,
+          violation.place.column, violation.column, violation.column.empty() ? "" : ": ",
+          violation.found, violation.expected);
   }
   for (std::size_t kind = 0; kind < report.counts.size(); ++kind) {
     if (report.counts[kind] <= kShownPerKind) continue;
-    fmt::print("… and {} more of the kind '{}'\n", report.counts[kind] - kShownPerKind,
-               name_of(static_cast<dataset::ViolationKind>(kind)));
+    print("… and {} more of the kind '{}'\n", report.counts[kind] - kShownPerKind,
+          name_of(static_cast<dataset::ViolationKind>(kind)));
   }
   const std::size_t count = report.violation_count();
   if (count == 0) {
-    fmt::print("ok: no violation of {}\n", options.schema);
+    print("ok: no violation of {}\n", options.schema);
   } else {
-    fmt::print("failed: {} of {}\n", plural(count, "violation"), options.schema);
+    print("failed: {} of {}\n", plural(count, "violation"), options.schema);
   }
 }
 
@@ -130,8 +130,7 @@ void print_check_json(const CheckOptions& options, const CheckReport& report) {
                                   {"found", violation.found},
                                   {"expected", violation.expected}});
   }
-  // Cells may hold any bytes; what is not UTF-8 shows as U+FFFD.
-  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  print_json(json);
 }
 
 Result<ExitCode> run_check(const CheckOptions& options) {

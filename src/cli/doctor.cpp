@@ -15,6 +15,7 @@
 #include "base/subprocess.hpp"
 #include "cli/commands.hpp"
 #include "cli/dvc_targets.hpp"
+#include "cli/print.hpp"
 #include "dataset/remote_check.hpp"
 #include "remote/partial_file.hpp"
 
@@ -228,13 +229,11 @@ Result<ExitCode> run_doctor(const DoctorOptions& options) {
     if (options.json) {
       json.push_back({{"check", check.name}, {"ok", ok}, {"detail", check.detail}});
     } else {
-      fmt::print("{:<6}  {}: {}\n", ok ? "ok" : "failed", check.name, check.detail);
+      print("{:<6}  {}: {}\n", ok ? "ok" : "failed", check.name, check.detail);
     }
   }
   if (options.json) {
-    fmt::print("{}\n",
-               nlohmann::ordered_json{{"ok", worst == ExitCode::kDone}, {"checks", json}}.dump(
-                   2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    print_json({{"ok", worst == ExitCode::kDone}, {"checks", json}});
   }
   return worst;
 }

@@ -13,6 +13,7 @@
 #include "base/limits.hpp"
 #include "cli/commands.hpp"
 #include "cli/held_out.hpp"
+#include "cli/overwriting.hpp"
 #include "dataset/number.hpp"
 #include "engine/engine.hpp"
 #include "format/onnx.hpp"
@@ -186,6 +187,14 @@ Result<ExitCode> run_evaluate(const EvaluateOptions& options, Context& context) 
   if (!params) return tl::unexpected(params.error());
   auto findings = find(options, *params);
   if (!findings) return tl::unexpected(findings.error());
+  if (auto ok = refuse_overwriting({{"--report", options.report}},
+                                   {{"--params", options.params},
+                                    {"the data", findings->data_path},
+                                    {"--model", options.model},
+                                    {"the baseline", findings->baseline_path}});
+      !ok) {
+    return tl::unexpected(ok.error());
+  }
   const auto evaluation = train::apply_gates(std::move(*findings), params->evaluate);
   fmt::print("{}", options.json ? train::to_json(evaluation) : train::to_text(evaluation));
   if (auto ok = write_file(options.report, train::to_markdown(evaluation)); !ok) {

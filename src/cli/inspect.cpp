@@ -10,6 +10,7 @@
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "cli/commands.hpp"
+#include "cli/print.hpp"
 #include "engine/engine.hpp"
 #include "format/onnx.hpp"
 
@@ -82,29 +83,28 @@ void print_inspect_json(const Inspection& found) {
                {"metadata", Json::object()}};
   for (const auto& [key, value] : found.model.metadata)
     json["metadata"][key] = metadata_value(value);
-  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+  print_json(json);
 }
 
 void print_text(const Inspection& found) {
   const auto& signature = found.model.signature;
-  fmt::print("{}: ONNX, {} bytes, MD5 {}\n", found.path, found.bytes, found.md5);
-  fmt::print("operators    {}\n", join(found.operators));
-  fmt::print("features     {} ({})\n", signature.feature_names.size(),
-             join(signature.feature_names));
-  fmt::print("classes      {} ({})\n", signature.class_labels.size(), join(signature.class_labels));
-  fmt::print("link         {}\n", link_name(found.model.classifier.link));
-  fmt::print("kernel       {}\n", found.kernel);
-  fmt::print("golden rows  {}\n", found.model.golden_rows.empty()
-                                      ? "none in the file"
-                                      : fmt::format("{} answered as when the model was trained",
-                                                    found.model.golden_rows.size()));
+  print("{}: ONNX, {} bytes, MD5 {}\n", found.path, found.bytes, found.md5);
+  print("operators    {}\n", join(found.operators));
+  print("features     {} ({})\n", signature.feature_names.size(), join(signature.feature_names));
+  print("classes      {} ({})\n", signature.class_labels.size(), join(signature.class_labels));
+  print("link         {}\n", link_name(found.model.classifier.link));
+  print("kernel       {}\n", found.kernel);
+  print("golden rows  {}\n", found.model.golden_rows.empty()
+                                 ? "none in the file"
+                                 : fmt::format("{} answered as when the model was trained",
+                                               found.model.golden_rows.size()));
   for (const auto& [key, value] : found.model.metadata) {
     const Json json = metadata_value(value);
     if (key == "iris.metrics" && json.contains("accuracy") && json["accuracy"].is_number()) {
-      fmt::print("accuracy     {:.4f} on held-out rows\n", json["accuracy"].get<double>());
+      print("accuracy     {:.4f} on held-out rows\n", json["accuracy"].get<double>());
       continue;
     }
-    fmt::print("{:12} {}\n", key, value);
+    print("{:12} {}\n", key, value);
   }
 }
 

@@ -4,11 +4,13 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/visible.hpp"
 #include "cli/commands.hpp"
 
 namespace iris::cli {
@@ -42,8 +44,21 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+// Of several lines those after the first are indented, so that none of them, which may come from a
+// file that was read, looks like a line of ours.
+std::string shown_message(const std::string& message) {
+  std::string shown;
+  bool line_begins = false;
+  for (const char c : visible_lines(message)) {
+    if (line_begins && c != ' ') shown += "  ";
+    line_begins = c == '\n';
+    shown += c;
+  }
+  return shown;
+}
+
 int unknown_command(std::string_view name, const std::vector<Command>& commands) {
-  fmt::print(stderr, "iris: '{}' is not a command", name);
+  fmt::print(stderr, "iris: '{}' is not a command", visible(name));
   const auto nearest = std::min_element(commands.begin(), commands.end(), [&](auto& a, auto& b) {
     return distance(name, a.name) < distance(name, b.name);
   });
@@ -79,7 +94,12 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kInput);
+    std::ostringstream help;
+    std::ostringstream complaint;
+    const bool fine = app.exit(error, help, complaint) == 0;
+    fmt::print("{}", help.str());
+    fmt::print(stderr, "{}", visible_lines(complaint.str()));
+    return fine ? 0 : static_cast<int>(ExitCode::kInput);
   }
 
   const SystemClock clock;
@@ -90,7 +110,8 @@ int run(int argc, char** argv) {
     if (!subcommand->parsed()) continue;
     const auto outcome = action(context);
     if (outcome) return static_cast<int>(*outcome);
-    fmt::print(stderr, "iris {}: {}\n", subcommand->get_name(), outcome.error().message);
+    fmt::print(stderr, "iris {}: {}\n", subcommand->get_name(),
+               shown_message(outcome.error().message));
     return static_cast<int>(outcome.error().code);
   }
   return static_cast<int>(ExitCode::kInput);
@@ -106,7 +127,7 @@ int main(int argc, char** argv) {
     return iris::cli::run(argc, argv);
   } catch (const std::exception& error) {
     // Only exhaustion of memory or a bug gets here: what is expected to fail returns a Result.
-    std::fprintf(stderr, "iris: internal error: %s\n", error.what());
+    std::fprintf(stderr, "iris: internal error: %s\n", iris::visible(error.what()).c_str());
     return 70;
   }
 }

@@ -9,6 +9,7 @@
 
 #include "base/file.hpp"
 #include "cli/commands.hpp"
+#include "cli/overwriting.hpp"
 #include "dataset/csv.hpp"
 #include "dataset/examples.hpp"
 #include "engine/engine.hpp"
@@ -70,6 +71,11 @@ std::string to_csv(const dataset::Table& table, const engine::Engine& engine,
 }
 
 Result<ExitCode> run_predict(const PredictOptions& options, Context& context) {
+  if (auto ok = refuse_overwriting({{"--output", options.output}},
+                                   {{"--model", options.model}, {"--input", options.input}});
+      !ok) {
+    return tl::unexpected(ok.error());
+  }
   const auto model = format::load_model(options.model);
   if (!model) return tl::unexpected(model.error());
   const auto engine = engine::Engine::compile(*model);

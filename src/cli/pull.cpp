@@ -12,6 +12,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/dvc_targets.hpp"
+#include "cli/print.hpp"
 #include "cli/progress.hpp"
 #include "dataset/dvc.hpp"
 
@@ -33,12 +34,12 @@ const char* state_of(const PullResult& result) {
 }
 
 void print_line(const DvcOut& out, const PullResult& result, std::size_t width) {
-  fmt::print("{:<10}  {:<{}}", state_of(result), shown_path(out), width);
+  print("{:<10}  {:<{}}", state_of(result), shown_path(out), width);
   if (!result.error) {
-    fmt::print("  {}", bytes_text(result.bytes));
-    if (out.directory) fmt::print(" in {} file{}", result.files, result.files == 1 ? "" : "s");
+    print("  {}", bytes_text(result.bytes));
+    if (out.directory) print(" in {} file{}", result.files, result.files == 1 ? "" : "s");
   }
-  fmt::print("\n");
+  print("\n");
 }
 
 nlohmann::ordered_json to_json(const DvcOut& out, const PullResult& result) {
@@ -88,9 +89,7 @@ Result<ExitCode> run_pull(const PullOptions& options, Context& context) {
     worst = std::max(worst, result.error->code);
   }
   if (options.json) {
-    fmt::print("{}\n",
-               nlohmann::ordered_json{{"ok", worst == ExitCode::kDone}, {"outs", json}}.dump(
-                   2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    print_json({{"ok", worst == ExitCode::kDone}, {"outs", json}});
   }
   return worst;
 }

@@ -12,6 +12,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/dvc_targets.hpp"
+#include "cli/print.hpp"
 #include "cli/progress.hpp"
 
 namespace iris::cli {
@@ -28,12 +29,12 @@ struct PushOptions {
 
 void print_line(const DvcOut& out, const PushResult& result, std::size_t width) {
   const char* state = result.error ? "failed" : result.sent > 0 ? "sent" : "up to date";
-  fmt::print("{:<10}  {:<{}}", state, shown_path(out), width);
+  print("{:<10}  {:<{}}", state, shown_path(out), width);
   if (!result.error && result.sent > 0) {
-    fmt::print("  {} of {} object{}, {}", result.sent, result.objects,
-               result.objects == 1 ? "" : "s", bytes_text(result.bytes_sent));
+    print("  {} of {} object{}, {}", result.sent, result.objects, result.objects == 1 ? "" : "s",
+          bytes_text(result.bytes_sent));
   }
-  fmt::print("\n");
+  print("\n");
 }
 
 nlohmann::ordered_json to_json(const DvcOut& out, const PushResult& result) {
@@ -82,9 +83,7 @@ Result<ExitCode> run_push(const PushOptions& options, Context& context) {
     worst = std::max(worst, result.error->code);
   }
   if (options.json) {
-    fmt::print("{}\n",
-               nlohmann::ordered_json{{"ok", worst == ExitCode::kDone}, {"outs", json}}.dump(
-                   2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    print_json({{"ok", worst == ExitCode::kDone}, {"outs", json}});
   }
   return worst;
 }

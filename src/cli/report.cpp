@@ -5,6 +5,8 @@
 
 #include "base/file.hpp"
 #include "cli/commands.hpp"
+#include "cli/overwriting.hpp"
+#include "cli/print.hpp"
 #include "report/html.hpp"
 #include "report/markdown.hpp"
 
@@ -20,10 +22,19 @@ struct Flags {
 Result<ExitCode> run_report(const Flags& flags, Context& context) {
   const auto runs = report::read_runs(flags.results);
   if (!runs) return tl::unexpected(runs.error());
+  std::vector<NamedPath> inputs;
+  for (const auto& run : *runs) inputs.push_back({"RESULTS", run.source});
+  if (auto ok =
+          refuse_overwriting({{"--markdown", flags.markdown}, {"--html", flags.html}}, inputs);
+      !ok) {
+    return tl::unexpected(ok.error());
+  }
   for (const auto& run : *runs) {
     const auto summary = report::summarize(run);
     for (const auto& line : summary.happened) context.log.warn("{}: {}", run.source, line);
-    fmt::print("{}\n{}\n{}\n", summary.title, report::results_markdown(summary), summary.verdict);
+    print("{}\n", summary.title);
+    fmt::print("{}\n", report::results_markdown(summary));
+    print("{}\n", summary.verdict);
   }
   if (!flags.markdown.empty()) {
     const auto written = write_file(flags.markdown, report::to_markdown(*runs));

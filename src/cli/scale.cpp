@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "cli/commands.hpp"
+#include "cli/print.hpp"
 #include "scale/cluster/run.hpp"
 #include "scale/experiment.hpp"
 #include "scale/local/run.hpp"
@@ -48,15 +49,15 @@ void print_table(const scale::RunSummary& summary) {
     const bool probed = row.probe && row.probe->latency_us.count() > 0;
     const auto probe_p99 =
         probed ? static_cast<std::int64_t>(row.probe->latency_us.quantile(0.99)) : 0;
-    fmt::print("{:<14} {:>11} {:>8} {:>12} {:>12} {:>9} {:>9} {:>10} {:>7} {:>10} {:>9} {:>10}\n",
-               row.name, row.connections, row.replicas_max,
-               figure(steady ? std::optional(steady->answered_per_s) : std::nullopt, 1, "", 0),
-               figure(load ? std::optional(load->requests_per_s) : std::nullopt, 1, "", 0),
-               load ? ms(load->latency.p50_us) : "-", load ? ms(load->latency.p99_us) : "-",
-               probed ? ms(probe_p99) : "-", row.failed_requests,
-               figure(steady ? steady->throttled_fraction() : std::nullopt, 100, " %", 0),
-               figure(steady ? steady->imbalance() : std::nullopt, 1, "", 2),
-               row.reconciliation.ok ? "yes" : "no");
+    print("{:<14} {:>11} {:>8} {:>12} {:>12} {:>9} {:>9} {:>10} {:>7} {:>10} {:>9} {:>10}\n",
+          row.name, row.connections, row.replicas_max,
+          figure(steady ? std::optional(steady->answered_per_s) : std::nullopt, 1, "", 0),
+          figure(load ? std::optional(load->requests_per_s) : std::nullopt, 1, "", 0),
+          load ? ms(load->latency.p50_us) : "-", load ? ms(load->latency.p99_us) : "-",
+          probed ? ms(probe_p99) : "-", row.failed_requests,
+          figure(steady ? steady->throttled_fraction() : std::nullopt, 100, " %", 0),
+          figure(steady ? steady->imbalance() : std::nullopt, 1, "", 2),
+          row.reconciliation.ok ? "yes" : "no");
   }
 }
 

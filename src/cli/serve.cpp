@@ -8,6 +8,7 @@
 
 #include "base/cgroup_limits.hpp"
 #include "cli/commands.hpp"
+#include "cli/overwriting.hpp"
 #include "http/listen.hpp"
 #include "serve/service.hpp"
 
@@ -134,6 +135,17 @@ Result<void> read_durations(const ServeFlags& flags, serve::ServiceOptions& serv
 Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {
   serve::ServiceOptions options = flags.service;
   if (auto read = read_durations(flags, options); !read) return tl::unexpected(read.error());
+  const auto& secrets = options.credentials;
+  const std::string log_path = options.access_log == "-" ? "" : options.access_log;
+  if (auto ok = refuse_overwriting({{"--access-log", log_path}},
+                                   {{"--model", flags.model},
+                                    {"--token-file", secrets.token},
+                                    {"--admin-token-file", secrets.admin_token},
+                                    {"--tls-cert", secrets.tls_certificate},
+                                    {"--tls-key", secrets.tls_key}});
+      !ok) {
+    return tl::unexpected(ok.error());
+  }
   options.version = IRIS_VERSION;
   // Not asked for nothing: a machine with containers has a long list of mounts to read.
   options.threads = flags.threads ? *flags.threads : usable_cpus();

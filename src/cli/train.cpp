@@ -10,6 +10,8 @@
 #include "base/file.hpp"
 #include "cli/commands.hpp"
 #include "cli/held_out.hpp"
+#include "cli/overwriting.hpp"
+#include "cli/print.hpp"
 #include "engine/engine.hpp"
 #include "format/onnx.hpp"
 #include "train/logistic_regression.hpp"
@@ -76,13 +78,19 @@ void print_train_summary(const TrainOptions& options, const train::Fit& fit,
       "accuracy  {:.4f} (95 % interval {:.4f} to {:.4f}), log loss {:.4f}, macro F1 {:.4f}\n",
       metrics.accuracy, metrics.accuracy_interval.low, metrics.accuracy_interval.high,
       metrics.log_loss, metrics.macro_f1);
-  fmt::print("wrote     {}, {}\n", options.model, options.metrics);
+  print("wrote     {}, {}\n", options.model, options.metrics);
 }
 
 Result<ExitCode> run_train(const TrainOptions& options, Context& context) {
   const auto params = train::read_params(options.params);
   if (!params) return tl::unexpected(params.error());
-  const auto data = read_data(options.data.empty() ? params->data.path : options.data);
+  const std::string& data_path = options.data.empty() ? params->data.path : options.data;
+  if (auto ok = refuse_overwriting({{"--model", options.model}, {"--metrics", options.metrics}},
+                                   {{"--params", options.params}, {"the data", data_path}});
+      !ok) {
+    return tl::unexpected(ok.error());
+  }
+  const auto data = read_data(data_path);
   if (!data) return tl::unexpected(data.error());
   const auto examples = dataset::to_examples(data->table, params->data.target);
   if (!examples) return tl::unexpected(examples.error());
@@ -121,7 +129,7 @@ Result<ExitCode> run_train(const TrainOptions& options, Context& context) {
   if (auto ok = write_model(options.model, *model); !ok) return tl::unexpected(ok.error());
   if (auto ok = write_file(options.metrics, metrics); !ok) return tl::unexpected(ok.error());
   if (options.json) {
-    fmt::print("{}", metrics);
+    fmt::print("{}", visible_lines(metrics));
   } else {
     print_train_summary(options, *fit, record);
   }

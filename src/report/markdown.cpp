@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/markdown.hpp"
+#include "base/visible.hpp"
 #include "report/text.hpp"
 
 namespace iris::report {
@@ -25,15 +27,15 @@ std::string padded(const std::string& text, std::size_t to, bool right) {
 std::string code(const std::string& text) {
   // A code span cannot hold its own delimiter, and no hash, path or version does.
   return text.find_first_of("`\n\r|") == std::string::npos && !text.empty()
-             ? "`" + text + "`"
-             : markdown_escaped(text);
+             ? "`" + visible(text) + "`"
+             : inert_markdown(text);
 }
 
 void append_run(std::string& out, const Run& run) {
   const Summary summary = summarize(run);
-  out += fmt::format("# {}\n\n{}\n\n", markdown_escaped(summary.title),
-                     markdown_escaped(summary.verdict));
-  out += fmt::format("Measured on {}.\n\n", markdown_escaped(summary.machine));
+  out +=
+      fmt::format("# {}\n\n{}\n\n", inert_markdown(summary.title), inert_markdown(summary.verdict));
+  out += fmt::format("Measured on {}.\n\n", inert_markdown(summary.machine));
   if (summary.results.rows.empty()) {
     out += "No scenario was recorded.\n\n";
   } else {
@@ -41,7 +43,7 @@ void append_run(std::string& out, const Run& run) {
   }
   if (!summary.happened.empty()) {
     out += "## What happened\n\n";
-    for (const auto& line : summary.happened) out += "- " + markdown_escaped(line) + "\n";
+    for (const auto& line : summary.happened) out += "- " + inert_markdown(line) + "\n";
     out += "\n";
   }
   if (!summary.comparisons.rows.empty()) {
@@ -55,11 +57,11 @@ void append_run(std::string& out, const Run& run) {
   }
   out += "## Terms\n\n";
   for (const auto& [term, text] : summary.notes) {
-    out += fmt::format("- **{}**: {}\n", markdown_escaped(term), markdown_escaped(text));
+    out += fmt::format("- **{}**: {}\n", inert_markdown(term), inert_markdown(text));
   }
   out += "\n## Provenance\n\n";
   for (const auto& [name, value] : summary.provenance) {
-    out += fmt::format("- {}: {}\n", markdown_escaped(name), code(value));
+    out += fmt::format("- {}: {}\n", inert_markdown(name), code(value));
   }
 }
 
@@ -72,7 +74,7 @@ std::string to_markdown(const Table& table) {
   for (const auto& row : table.rows) {
     auto& cells = rows.emplace_back();
     for (std::size_t i = 0; i < row.size(); ++i) {
-      cells.push_back(markdown_escaped(row[i]));
+      cells.push_back(inert_markdown(row[i]));
       widths[i] = std::max(widths[i], width(cells[i]));
     }
   }

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "base/visible.hpp"
+
 namespace iris::report {
 namespace {
 
@@ -66,7 +68,7 @@ std::string counted(double value, std::string_view singular, std::string_view pl
 std::string html_escaped(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (const char c : text) {
+  for (const char c : visible(text)) {
     switch (c) {
       case '&':
         out += "&amp;";
@@ -85,24 +87,6 @@ std::string html_escaped(std::string_view text) {
         break;
       default:
         out += c;
-    }
-  }
-  return out;
-}
-
-std::string markdown_escaped(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    if (c == '\n' || c == '\r') {
-      out += ' ';
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (std::string_view("\\`*_[]|~").find(c) != std::string_view::npos) {
-      out += '\\';
-      out += c;
-    } else {
-      out += c;
     }
   }
   return out;

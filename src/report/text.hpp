@@ -24,10 +24,7 @@ std::string bytes(Figure value_bytes);              // "512 MiB"
 // "1 replica", "3 replicas", "1,000 connections".
 std::string counted(double value, std::string_view singular, std::string_view plural);
 
-// Text for an element or a quoted attribute.
+// Text for an element or a quoted attribute; control characters are made visible.
 std::string html_escaped(std::string_view text);
-
-// Text for a paragraph, list item or table cell of GitHub's Markdown, without line feeds.
-std::string markdown_escaped(std::string_view text);
 
 }  // namespace iris::report

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/markdown.hpp"
+#include "base/visible.hpp"
 #include "train/evaluation.hpp"
 
 namespace iris::train {
@@ -32,32 +34,15 @@ const char* word(Verdict verdict) {
 }
 
 // A cell of a Markdown table; names and messages come from files.
-std::string cell(const std::string& text) {
+std::string cell(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '|':
-        out += "\\|";
-        break;
-      case '\n':
-        out += "<br>";
-        break;
-      case '\r':
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '`':
-        out += "\\`";
-        break;
-      default:
-        out += c;
-    }
+  for (;;) {
+    const auto end = text.find('\n');
+    out += inert_markdown(text.substr(0, end));
+    if (end == std::string_view::npos) return out;
+    out += "<br>";
+    text.remove_prefix(end + 1);
   }
-  return out;
 }
 
 std::string accuracy_sentence(const Metrics& metrics) {
@@ -101,18 +86,18 @@ void add_text_figures(const Findings& findings, std::string& out) {
   out += fmt::format("\n{}, log loss {:.4f}, macro F1 {:.4f}\n\n", accuracy_sentence(metrics),
                      metrics.log_loss, metrics.macro_f1);
   std::size_t width = 5;
-  for (const auto& one : metrics.classes) width = std::max(width, one.label.size());
+  for (const auto& one : metrics.classes) width = std::max(width, visible(one.label).size());
   out += fmt::format("{:{}}  precision  recall      F1  rows{}\n", "class", width,
                      findings.baseline ? "  F1 change" : "");
   for (const auto& one : metrics.classes) {
-    out += fmt::format("{:{}}  {:9.4f}  {:6.4f}  {:6.4f}  {:4}", one.label, width, one.precision,
-                       one.recall, one.f1, one.support);
+    out += fmt::format("{:{}}  {:9.4f}  {:6.4f}  {:6.4f}  {:4}", visible(one.label), width,
+                       one.precision, one.recall, one.f1, one.support);
     if (findings.baseline) out += fmt::format("  {:>9}", f1_change(*findings.baseline, one));
     out += '\n';
   }
   out += "\nconfusion (a row is the truth, a column the prediction)\n";
   for (std::size_t t = 0; t < metrics.classes.size(); ++t) {
-    out += fmt::format("{:{}}", metrics.classes[t].label, width);
+    out += fmt::format("{:{}}", visible(metrics.classes[t].label), width);
     for (const auto count : metrics.confusion[t]) out += fmt::format("  {:5}", count);
     out += '\n';
   }
@@ -149,12 +134,13 @@ std::string to_text(const Evaluation& evaluation) {
   const Findings& findings = evaluation.findings;
   std::string out;
   for (const auto& gate : evaluation.gates) {
-    out += fmt::format("{:8} {:22} found {}; expected {}\n", word(gate.verdict), gate.name,
-                       gate.found, gate.expected);
+    out += fmt::format("{:8} {:22} found {}; expected {}\n", word(gate.verdict),
+                       visible(gate.name), visible_lines(gate.found),
+                       visible(gate.expected));
   }
   if (findings.held_out) add_text_figures(findings, out);
   for (const auto& note : {data_sentence(findings), baseline_sentence(findings)}) {
-    if (!note.empty()) out += fmt::format("\n{}\n", note);
+    if (!note.empty()) out += fmt::format("\n{}\n", visible(note));
   }
   return out;
 }
@@ -183,7 +169,7 @@ std::string to_markdown(const Evaluation& evaluation) {
   for (const auto& note : {data_sentence(findings), baseline_sentence(findings)}) {
     if (!note.empty()) out += fmt::format("\n{}\n", cell(note));
   }
-  out += fmt::format("\n<sub>data {:.8} · iris {}</sub>\n", findings.data_version,
+  out += fmt::format("\n<sub>data {} · iris {}</sub>\n", cell(findings.data_version.substr(0, 8)),
                      findings.program_version);
   return out;
 }
@@ -211,7 +197,7 @@ std::string to_json(const Evaluation& evaluation) {
   if (findings.baseline) json["baseline_accuracy"] = findings.baseline->metrics.accuracy;
   json["data_version"] = findings.data_version;
   json["program_version"] = findings.program_version;
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return visible(json.dump(-1, ' ', false, Json::error_handler_t::replace)) + "\n";
 }
 
 }  // namespace iris::train

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/visible.hpp"
 #include "kube/node.hpp"
 #include "kube/read.hpp"
 #include "scale/hpa/hpa.hpp"
@@ -21,8 +22,13 @@ using nlohmann::ordered_json;
 
 constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
 
+// The escapes for a terminal's sake are JSON's own.
+std::string to_line(const ordered_json& value) {
+  return visible(value.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
 std::string error_line(std::string_view message) {
-  return ordered_json{{"error", message}}.dump(-1, ' ', false, json::error_handler_t::replace);
+  return to_line(ordered_json{{"error", message}});
 }
 
 Nanoseconds seconds_or(const Node& node, Nanoseconds otherwise) {
@@ -156,7 +162,7 @@ Result<std::string> answer(const json& question, const AnswerOptions& options) {
   const Outcome outcome = decide({*hpa, *pods, *metrics, current, now}, config, std::move(history));
   ordered_json value = to_json(outcome.decision);
   if (options.history) value["history"] = to_json(outcome.history);
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return to_line(value);
 }
 
 }  // namespace

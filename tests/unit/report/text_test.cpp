@@ -41,10 +41,7 @@ TEST(Text, ShowsWhatIsMissingAsMissing) {
 TEST(Text, EscapesForHtml) {
   EXPECT_EQ(html_escaped("<a b=\"c\" d='e'>&amp;"),
             "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;amp;");
-}
-
-TEST(Text, EscapesForMarkdown) {
-  EXPECT_EQ(markdown_escaped("a|b\nc <b> *d* `e`"), "a\\|b c &lt;b> \\*d\\* \\`e\\`");
+  EXPECT_EQ(html_escaped("a\x1b[1m\u202e"), "a\\u001b[1m\\u202e");
 }
 
 }  // namespace
