@@ -134,9 +134,8 @@ std::string to_text(const Evaluation& evaluation) {
   const Findings& findings = evaluation.findings;
   std::string out;
   for (const auto& gate : evaluation.gates) {
-    out += fmt::format("{:8} {:22} found {}; expected {}\n", word(gate.verdict),
-                       visible(gate.name), visible_lines(gate.found),
-                       visible(gate.expected));
+    out += fmt::format("{:8} {:22} found {}; expected {}\n", word(gate.verdict), visible(gate.name),
+                       visible(gate.found), visible(gate.expected));
   }
   if (findings.held_out) add_text_figures(findings, out);
   for (const auto& note : {data_sentence(findings), baseline_sentence(findings)}) {
