@@ -153,11 +153,16 @@ Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {
   context.log.info("serving {} on {}://{}, admin {}://{}, {} thread{}", flags.model, scheme,
                    (*service)->address(), scheme, (*service)->admin_address(), options.threads,
                    options.threads == 1 ? "" : "s");
+  if (auto started = (*service)->start(); !started) return tl::unexpected(started.error());
   const std::size_t cut = (*service)->run();
   if (cut > 0) {
     context.log.warn("ended; {} requests got no answer in time", cut);
   } else {
     context.log.info("ended; every request was answered, {} in all", (*service)->requests());
+  }
+  if ((*service)->is_stuck()) {
+    context.log.warn("{}: reading it does not come to an end; leaving it", flags.model);
+    std::_Exit(static_cast<int>(ExitCode::kDone));
   }
   return ExitCode::kDone;
 }
