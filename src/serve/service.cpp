@@ -219,6 +219,7 @@ void Service::State::watch_files() {
 
 void Service::State::reload_all() {
   log.info("SIGHUP: reading the files again");
+  if (access_log) access_log->reopen();
   if (!credentials->files().empty()) reload_credentials();
   if (!options.model_path.empty()) reload_model(Reloader::Cause::kSignal);
 }
@@ -245,6 +246,7 @@ void Service::State::retire(const std::shared_ptr<const ServedModel>& model) {
 void Service::State::flush_access_log() {
   access_log->flush();
   control_metrics.access_log_dropped = access_log->dropped();
+  control_metrics.access_log_failures = access_log->failures();
   access_log_flush.expire_after(kAccessLogPeriod);
 }
 
@@ -321,7 +323,7 @@ Result<std::unique_ptr<Service>> Service::open(const ServiceOptions& options,
                                                const Clock& clock, Log& log) {
   std::unique_ptr<AccessLog> access_log;
   if (!options.access_log.empty()) {
-    auto opened = AccessLog::open(options.access_log, clock);
+    auto opened = AccessLog::open(options.access_log, clock, log);
     if (!opened) return tl::unexpected(opened.error());
     access_log = std::move(*opened);
   }
