@@ -105,6 +105,7 @@ bool Server::accept_one() {
 }
 
 void Server::add(Fd socket) {
+  make_room_for_one();
   const bool surplus = connections_.size() >= options_.max_connections;
   auto channel = open_channel(std::move(socket));
   if (!channel) return;
@@ -180,6 +181,25 @@ void Server::answer_batch() {
     ++max_batch_;  // slowly: between slow ones a quick one, such as a probe of health, tells little
   }
   batch_.clear();
+  shed_heads();
+}
+
+// Between batches, as who is in one may not go.
+void Server::shed_heads() {
+  while (holds_too_much() && !heads_.empty()) {
+    static_cast<Connection&>(heads_.oldest())
+        .shed({429, "memory", "the requests under way take too much memory; try again"});
+  }
+}
+
+// Where all connections are taken, the oldest request that has not even got its head across gives
+// way to a client that may have more to say.
+void Server::make_room_for_one() {
+  if (connections_.size() < options_.max_connections || heads_.empty()) return;
+  answer_batch();
+  if (heads_.empty()) return;
+  static_cast<Connection&>(heads_.oldest())
+      .shed({429, "connections", "too many connections; try again"});
 }
 
 bool Server::work(bool idle) {
