@@ -308,7 +308,7 @@ void Connection::write_rest() {
       if (sent > 0) await_writing();  // a client that takes something has its time anew
       return;
     }
-    rest_ = {};
+    std::string().swap(rest_);  // assigning an empty one would keep the memory
     rest_sent_ = 0;
   }
   state_ = State::kReading;

@@ -98,6 +98,7 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   std::optional<Channel> open_channel(Fd socket);
   void remove(Connection& connection);
   void arm_tick();
+  void release_memory(SteadyTime now);
   void tick();
   void finish_drain_if_done();
   SteadyTime age_deadline(SteadyTime now);
@@ -147,7 +148,8 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   std::vector<Received> batch_;
   std::size_t max_batch_ = 1;
   ReadBufferPool buffers_;
-  std::size_t held_bytes_ = 0;  // over all connections, see max_held_bytes
+  std::optional<SteadyTime> large_until_;  // so long the room for large bodies is kept
+  std::size_t held_bytes_ = 0;             // over all connections, see max_held_bytes
   HeadQueue heads_;
   // The answers that are being written; who writes begins behind what is there.
   Buffer out_;

@@ -1,5 +1,7 @@
 #include "serve/service.hpp"
 
+#include <malloc.h>
+
 #include <atomic>
 #include <csignal>
 #include <optional>
@@ -24,6 +26,9 @@
 
 namespace iris::serve {
 namespace {
+
+// Threads that release memory do so at about the same time.
+constexpr Nanoseconds kTrimDelay = std::chrono::milliseconds(300);
 
 // How long a line of the access log may wait to be written.
 constexpr Nanoseconds kAccessLogPeriod = std::chrono::milliseconds(100);
@@ -97,7 +102,8 @@ struct Service::State {
                                       .info = info(),
                                       .access_log = access_log.get(),
                                       .access_log_share = options.access_log_share,
-                                      .tokens = credentials->token()}));
+                                      .tokens = credentials->token(),
+                                      .memory_released = [this] { trim_soon(); }}));
     }
   }
 
@@ -112,6 +118,7 @@ struct Service::State {
   void reload_credentials();
   void reload_model(Reloader::Cause cause, Reloader::Done done = {});
   void flush_access_log();
+  void trim_soon();
   void retire(const std::shared_ptr<const ServedModel>& model);
   void end();
   void drain();
@@ -136,6 +143,7 @@ struct Service::State {
                         [this](int signal) { signal == SIGHUP ? reload_all() : end(); }};
   http::Timer drain_deadline{control, [this] { abort(); }};
   http::Timer access_log_flush{control, [this] { flush_access_log(); }};
+  http::Timer memory_trim{control, [] { malloc_trim(0); }};
   http::Counters admin_counters;
   ControlMetrics control_metrics;
   AdminRoutes admin_routes;
@@ -248,6 +256,12 @@ void Service::State::flush_access_log() {
   control_metrics.access_log_dropped = access_log->dropped();
   control_metrics.access_log_failures = access_log->failures();
   access_log_flush.expire_after(kAccessLogPeriod);
+}
+
+// What was freed goes back to the system, too: glibc keeps what lies below anything in use. Within
+// this thread, and once for all that release at the same time.
+void Service::State::trim_soon() {
+  control.post([this] { memory_trim.expire_after(kTrimDelay); });
 }
 
 void Service::State::end() {
