@@ -64,9 +64,8 @@ def huge_length(path, model):
     path.write_bytes(model + b"\x72\xff\xff\xff\xff\x07")
 
 
-def weights(path, _model):
-    """300 MB of what may well be coefficients."""
-    size = 300 * MIB
+def weights(path, _model, size=300 * MIB):
+    """So many bytes of what may well be coefficients."""
     head = varint(7 << 3 | 2) + varint(size)
     attribute = b"\x0a\x0ccoefficients" + head
     node = varint(5 << 3 | 2) + varint(size + len(attribute)) + attribute
@@ -110,6 +109,27 @@ def test_a_wrong_file_is_refused_and_the_old_model_serves_on(
     answer = requests.post(url, timeout=60)
     assert answer.status_code == 400, answer.text
     assert WRONG[wrong] in answer.json()["error"]
+    assert requests.post(f"{server.url}/predict", data=BODY, timeout=10).status_code == 200
+
+
+def test_memory_that_runs_out_within_a_reload_is_a_refusal(start_server, model, tmp_path):
+    """The model is too small to be asked about beforehand, and there is less than that."""
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.read_bytes())
+    server = start_server("--threads", 1, served=path)
+    # All threads run, and what they need is there.
+    assert requests.get(f"{server.admin_url}/metrics", timeout=20).status_code == 200
+    assert requests.post(f"{server.url}/predict", data=BODY, timeout=10).status_code == 200
+    with open(f"/proc/{server.process.pid}/statm", encoding="ascii") as statm:
+        used = int(statm.read().split()[0]) * resource.getpagesize()
+    hard = resource.prlimit(server.process.pid, resource.RLIMIT_AS)[1]
+    resource.prlimit(server.process.pid, resource.RLIMIT_AS, (used + 600_000, hard))
+    fresh = tmp_path / "fresh"
+    weights(fresh, b"", 500_000)
+    os.replace(fresh, path)
+    answer = requests.post(f"{server.admin_url}/v2/repository/models/model/load", timeout=20)
+    assert answer.status_code == 400
+    assert "the memory that is left does not suffice to load it" in answer.json()["error"]
     assert requests.post(f"{server.url}/predict", data=BODY, timeout=10).status_code == 200
 
 
