@@ -1,6 +1,8 @@
 """Fixtures: a server of the built program on ports of its own, for the tests that talk to it."""
 
+import contextlib
 import os
+import pathlib
 import re
 import select
 import signal
@@ -97,3 +99,38 @@ def start_server(iris, model):
 @pytest.fixture
 def server(start_server):
     return start_server("--threads", 2)
+
+
+def memory_group(limit_bytes):
+    """A control group with that memory limit, of version 1 or 2; the file that takes a process in."""
+    name = f"iris-test-{os.getpid()}-{time.monotonic_ns()}"
+    for base, limit in (("memory", "memory.limit_in_bytes"), ("", "memory.max")):
+        root = pathlib.Path("/sys/fs/cgroup", base)
+        if not (root / "cgroup.procs").exists():
+            continue
+        if not base:
+            with contextlib.suppress(OSError):
+                (root / "cgroup.subtree_control").write_text("+memory")
+        folder = root / name
+        folder.mkdir()
+        (folder / limit).write_text(str(limit_bytes))
+        return folder
+    raise AssertionError("no control group can be made here")
+
+
+@pytest.fixture
+def in_memory_group():
+    """Popen's preexec_fn that has the program run under a memory limit of its own."""
+    made = []
+
+    def limit(limit_bytes):
+        folder = memory_group(limit_bytes)
+        made.append(folder)
+        return lambda: (folder / "cgroup.procs").write_text(str(os.getpid()))
+
+    yield limit
+    for folder in made:
+        deadline = time.monotonic() + 10
+        while (folder / "cgroup.procs").read_text() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        folder.rmdir()

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -23,7 +24,13 @@ void for_each_parallel(std::size_t count, std::size_t workers, const Work& work)
   if (threads <= 1) return run();
   std::vector<std::jthread> pool;
   pool.reserve(threads);
-  for (std::size_t i = 0; i < threads; ++i) pool.emplace_back(run);
+  try {
+    // The caller's thread is one of them.
+    for (std::size_t i = 1; i < threads; ++i) pool.emplace_back(run);
+  } catch (const std::system_error&) {
+    // No more threads may be started; those that were do the work.
+  }
+  run();
 }
 
 }  // namespace iris

@@ -9,7 +9,7 @@
 namespace iris::cli {
 
 Result<Data> read_data(const std::string& path) {
-  auto bytes = read_file(path);
+  auto bytes = read_file(path, limits::kFileBytes, InputKind::kFileOrPipe);
   if (!bytes) return tl::unexpected(bytes.error());
   std::string version = md5_hex(*bytes);
   auto table = dataset::parse_csv(std::move(*bytes), path);

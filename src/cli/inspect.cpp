@@ -7,8 +7,6 @@
 #include <utility>
 
 #include "base/digest.hpp"
-#include "base/file.hpp"
-#include "base/limits.hpp"
 #include "cli/commands.hpp"
 #include "cli/print.hpp"
 #include "engine/engine.hpp"
@@ -44,7 +42,7 @@ std::string join(const std::vector<std::string>& names) {
 }
 
 Result<Inspection> inspect(const std::string& path) {
-  const auto bytes = read_file(path, limits::kModelBytes);
+  const auto bytes = format::read_model_file(path);
   if (!bytes) return tl::unexpected(bytes.error());
   auto model = format::read_onnx(*bytes, path);
   if (!model) return tl::unexpected(model.error());

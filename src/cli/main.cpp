@@ -4,9 +4,11 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -125,8 +127,17 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   try {
     return iris::cli::run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    std::fputs("iris: out of memory; raise the memory limit (ulimit -v, the control group's)\n",
+               stderr);
+    return static_cast<int>(iris::ExitCode::kEnvironment);
+  } catch (const std::system_error& error) {
+    // No threads, descriptors or the like are left.
+    std::fprintf(stderr, "iris: %s; raise the limit (ulimit -u, ulimit -n, pids.max)\n",
+                 error.what());
+    return static_cast<int>(iris::ExitCode::kEnvironment);
   } catch (const std::exception& error) {
-    // Only exhaustion of memory or a bug gets here: what is expected to fail returns a Result.
+    // Only a bug gets here: what is expected to fail returns a Result.
     std::fprintf(stderr, "iris: internal error: %s\n", iris::visible(error.what()).c_str());
     return 70;
   }

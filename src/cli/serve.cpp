@@ -1,6 +1,7 @@
 // iris serve: a model behind HTTP.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -18,12 +19,30 @@ namespace {
 // Descriptors that are not clients': listeners, loops, the model, the log.
 constexpr std::size_t kOwnDescriptors = 256;
 
+// What a connection may take of a memory limit, the kernel's part included: some 6 kB of ours and 6
+// kB of the kernel's with a head of a few kB that does not end; within TLS also the session's
+// buffers of a record each way.
+constexpr std::size_t kConnectionBytes = std::size_t{16} << 10;
+constexpr std::size_t kTlsConnectionBytes = std::size_t{64} << 10;
+
+// Half of the memory is for connections, and a quarter for what they hold above that.
+void fit_into_memory(serve::ServiceOptions& options) {
+  const auto memory = memory_limit();
+  if (!memory) return;
+  const bool tls = !options.credentials.tls_certificate.empty();
+  auto& http = options.http;
+  http.max_connections = std::clamp<std::size_t>(
+      *memory / 2 / (tls ? kTlsConnectionBytes : kConnectionBytes), 1, http.max_connections);
+  http.max_held_bytes = std::clamp<std::size_t>(*memory / 4, 1, http.max_held_bytes);
+}
+
 // Flags as given; durations as text ("30s") until they are checked.
 struct ServeFlags {
   std::string model = "models/model.onnx";
   serve::ServiceOptions service;
   std::optional<std::size_t> threads;
   std::optional<std::size_t> max_connections;
+  std::optional<std::size_t> max_held;
   std::string read_timeout = "10s";
   std::string write_timeout = "10s";
   std::string idle_timeout = "60s";
@@ -62,7 +81,8 @@ void define_flags(CLI::App& app, ServeFlags& flags) {
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30))
       ->capture_default_str();
   app.add_option("--max-connections", flags.max_connections,
-                 "Open connections; more get 429 (default: from the limit on descriptors)")
+                 "Open connections; more get 429 (default: from the limits on descriptors "
+                 "and memory)")
       ->check(CLI::PositiveNumber);
   app.add_option("--max-queueing-time", flags.max_queueing_time,
                  "How long a prediction may wait for its turn; one that waited longer gets 429 "
@@ -72,10 +92,10 @@ void define_flags(CLI::App& app, ServeFlags& flags) {
                  "Requests that may wait for their turn; with more, predictions get 429 (0: no "
                  "bound)")
       ->capture_default_str();
-  app.add_option("--max-held", http.max_held_bytes,
-                 "Bytes of requests partly read and of answers not yet taken, together")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  app.add_option("--max-held", flags.max_held,
+                 "Bytes of requests partly read and of answers not yet taken, together (default: "
+                 "67108864, or a quarter of the memory limit if that is less)")
+      ->check(CLI::PositiveNumber);
   app.add_option("--max-requests-per-connection", http.max_requests_per_connection,
                  "Requests before a connection is closed (0: no bound)")
       ->capture_default_str();
@@ -150,8 +170,11 @@ Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {
   // Not asked for nothing: a machine with containers has a long list of mounts to read.
   options.threads = flags.threads ? *flags.threads : usable_cpus();
   const std::size_t descriptors = http::raise_descriptor_limit();
-  options.http.max_connections = flags.max_connections.value_or(
-      descriptors > 2 * kOwnDescriptors ? descriptors - kOwnDescriptors : descriptors / 2);
+  options.http.max_connections =
+      descriptors > 2 * kOwnDescriptors ? descriptors - kOwnDescriptors : descriptors / 2;
+  if (!flags.max_connections || !flags.max_held) fit_into_memory(options);
+  options.http.max_connections = flags.max_connections.value_or(options.http.max_connections);
+  options.http.max_held_bytes = flags.max_held.value_or(options.http.max_held_bytes);
 
   options.model_path = flags.model;
   auto file = serve::read_model_file(flags.model, context.clock);
@@ -165,11 +188,16 @@ Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {
   context.log.info("serving {} on {}://{}, admin {}://{}, {} thread{}", flags.model, scheme,
                    (*service)->address(), scheme, (*service)->admin_address(), options.threads,
                    options.threads == 1 ? "" : "s");
+  if (auto started = (*service)->start(); !started) return tl::unexpected(started.error());
   const std::size_t cut = (*service)->run();
   if (cut > 0) {
     context.log.warn("ended; {} requests got no answer in time", cut);
   } else {
     context.log.info("ended; every request was answered, {} in all", (*service)->requests());
+  }
+  if ((*service)->is_stuck()) {
+    context.log.warn("{}: reading it does not come to an end; leaving it", flags.model);
+    std::_Exit(static_cast<int>(ExitCode::kDone));
   }
   return ExitCode::kDone;
 }

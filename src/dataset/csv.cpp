@@ -218,7 +218,7 @@ bool must_be_quoted(std::string_view cell, bool alone) {
 }  // namespace
 
 Result<Table> read_csv(const std::string& path) {
-  auto bytes = read_file(path);
+  auto bytes = read_file(path, limits::kFileBytes, InputKind::kFileOrPipe);
   if (!bytes) {
     Error error = bytes.error();
     std::error_code ignored;

@@ -28,7 +28,12 @@ Result<std::string> write_onnx(const model::Model& model);
 // become their decimal text). `name` is the place that error messages show.
 Result<model::Model> read_onnx(std::string_view bytes, const std::string& name);
 
-// Reads the file, at most limits::kModelBytes. The golden rows it may hold are only verified by
+// The bytes of a file whose fields are those of an ONNX model. What is none, is larger than
+// limits::kModelBytes, or would take more memory than is left (memory_room) is refused before more
+// than its head and its fields' tags are read.
+Result<std::string> read_model_file(const std::string& path);
+
+// Both. The golden rows it may hold are only verified by
 // engine::verify_golden_rows.
 Result<model::Model> load_model(const std::string& path);
 

@@ -21,11 +21,17 @@ Result<std::string> dump(const Json& json) {
   }
 }
 
+// Brackets within brackets take the most memory for a byte.
+constexpr int kMaxDepth = 8;
+
 // nlohmann throws when a type is not what the code asks for; the message names the key.
 template <class T>
 Result<T> parse(std::string_view text, const char* key, const char* expected) {
   try {
-    return Json::parse(text).get<T>();
+    const auto is_shallow = [](int depth, Json::parse_event_t, Json&) {
+      return depth <= kMaxDepth;
+    };
+    return Json::parse(text, is_shallow).template get<T>();
   } catch (const Json::exception&) {
     return input_error("metadata '{}' is not {}", key, expected);
   }

@@ -1,67 +1,29 @@
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/wire_format_lite.h>
+#include <google/protobuf/arena.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
+#include <memory>
+#include <new>
 #include <optional>
 #include <utility>
 
+#include "base/cgroup_limits.hpp"
 #include "base/file.hpp"
-#include "base/limits.hpp"
 #include "format/foreign.hpp"
 #include "format/onnx.hpp"
 #include "format/onnx_metadata.hpp"
+#include "format/onnx_size.hpp"
 #include "onnx_schema/onnx.pb.h"
 
 namespace iris::format {
 namespace {
 
-using google::protobuf::internal::WireFormatLite;
-using google::protobuf::io::CodedInputStream;
-
 constexpr std::int64_t kNewestIrVersion = 32;  // the layout of what is read here has never changed
+// A model that takes less is read without asking what is left: the process needs that anyway.
+constexpr std::size_t kUncheckedBytes = std::size_t{4} << 20;
 constexpr std::string_view kSupported =
     "supported are ai.onnx.ml.LinearClassifier, ai.onnx.ml.Normalizer (L1), ai.onnx.ml.ZipMap, "
     "ai.onnx.Cast and ai.onnx.Identity";
-
-// Bytes of the packed or unpacked `floats` of attributes: model.graph.node.attribute.floats.
-// Everything else of a linear model is small, and a hostile file can make a parser allocate 100
-// bytes for each two bytes of it.
-std::size_t float_bytes(CodedInputStream& in, std::size_t depth = 0) {
-  constexpr std::array kPath = {7, 1, 5, 7};  // field numbers in onnx.proto
-  std::size_t bytes = 0;
-  while (const std::uint32_t tag = in.ReadTag()) {
-    const bool on_path = WireFormatLite::GetTagFieldNumber(tag) == kPath[depth];
-    const auto type = WireFormatLite::GetTagWireType(tag);
-    const int before = in.CurrentPosition();
-    if (on_path && depth + 1 < kPath.size() && type == WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
-      const auto limit = in.ReadLengthAndPushLimit();
-      bytes += float_bytes(in, depth + 1);
-      in.Skip(std::max(0, in.BytesUntilLimit()));
-      in.PopLimit(limit);
-      continue;
-    }
-    if (!WireFormatLite::SkipField(&in, tag)) break;
-    const bool floats = on_path && depth + 1 == kPath.size();
-    if (floats) bytes += static_cast<std::size_t>(in.CurrentPosition() - before) + 1;
-  }
-  return bytes;
-}
-
-Result<void> check_bounds(std::string_view bytes) {
-  if (bytes.size() > limits::kModelBytes) {
-    return input_error("{} bytes, expected at most {}", bytes.size(), limits::kModelBytes);
-  }
-  CodedInputStream in(reinterpret_cast<const std::uint8_t*>(bytes.data()),
-                      static_cast<int>(bytes.size()));
-  const std::size_t rest = bytes.size() - std::min(bytes.size(), float_bytes(in));
-  if (rest > limits::kConfigBytes) {
-    return input_error("{} bytes beside the weights of linear classifiers, expected at most {}",
-                       rest, limits::kConfigBytes);
-  }
-  return {};
-}
 
 std::string qualified(const onnx::NodeProto& node) {
   return (node.domain().empty() ? "ai.onnx" : node.domain()) + "." + node.op_type();
@@ -278,37 +240,105 @@ Result<void> read_metadata(const onnx::ModelProto& proto, std::size_t features,
   return {};
 }
 
-// The file as protobuf has it. Messages do not name the file yet.
-Result<onnx::ModelProto> parse(std::string_view bytes) {
-  if (const auto what = recognise_foreign(bytes)) {
-    return input_error("expected an ONNX model, but it is {}", *what);
+// What protobuf may still take in this thread. An arena passes its allocator nothing else.
+thread_local std::size_t protobuf_left_bytes = 0;
+thread_local bool protobuf_has_enough = false;
+
+void* allocate_block(std::size_t bytes) {
+  if (bytes > protobuf_left_bytes) {
+    protobuf_has_enough = true;
+    throw std::bad_alloc();
   }
-  if (auto ok = check_bounds(bytes); !ok) return tl::unexpected(ok.error());
-  onnx::ModelProto proto;
-  const bool parsed = proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-  if (!parsed || !proto.has_graph() || !proto.has_ir_version()) {
-    const auto what = recognise_text(bytes);
-    return input_error("expected an ONNX model, but it is {}",
-                       what.value_or("not one, or damaged. Train it again: iris train"));
+  protobuf_left_bytes -= bytes;
+  return ::operator new(bytes);
+}
+
+void free_block(void* block, std::size_t) {
+  ::operator delete(block);
+}
+
+google::protobuf::ArenaOptions bounded_arena(std::size_t bytes) {
+  protobuf_left_bytes = bytes;
+  protobuf_has_enough = false;
+  google::protobuf::ArenaOptions options;
+  options.block_alloc = &allocate_block;
+  options.block_dealloc = &free_block;
+  return options;
+}
+
+// The file as protobuf has it, in memory that is bounded by the file's size: two bytes may stand
+// for a message of three hundred.
+class ParsedFile {
+ public:
+  // Messages do not name the file yet.
+  static Result<std::unique_ptr<ParsedFile>> parse(std::string_view bytes) {
+    const auto size = onnx_size(bytes);
+    if (!size) return tl::unexpected(size.error());
+    std::unique_ptr<ParsedFile> file(new ParsedFile(*size));
+    const auto& proto = *file->proto_;
+    if (!file->proto_->ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
+        !proto.has_graph() || !proto.has_ir_version()) {
+      const auto what = recognise_text(bytes);
+      return input_error("expected an ONNX model, but it is {}",
+                         what.value_or("not one, or damaged. Train it again: iris train"));
+    }
+    if (proto.ir_version() < 3 || proto.ir_version() > kNewestIrVersion) {
+      return input_error("ONNX IR version {}, expected 3 to {}", proto.ir_version(),
+                         kNewestIrVersion);
+    }
+    return file;
   }
-  if (proto.ir_version() < 3 || proto.ir_version() > kNewestIrVersion) {
-    return input_error("ONNX IR version {}, expected 3 to {}", proto.ir_version(),
-                       kNewestIrVersion);
+  const onnx::ModelProto& proto() const { return *proto_; }
+
+ private:
+  explicit ParsedFile(const OnnxSize& size)
+      : arena_(bounded_arena(protobuf_memory_bytes(size))),
+        proto_(google::protobuf::Arena::CreateMessage<onnx::ModelProto>(&arena_)) {}
+
+  google::protobuf::Arena arena_;
+  onnx::ModelProto* const proto_;
+};
+
+Result<std::unique_ptr<ParsedFile>> parse(std::string_view bytes) {
+  try {
+    return ParsedFile::parse(bytes);
+  } catch (const std::bad_alloc&) {
+    if (!protobuf_has_enough) throw;
+    return input_error(
+        "its {} bytes stand for so many parts that reading them takes more memory than a model of "
+        "that size may",
+        bytes.size());
   }
-  return proto;
 }
 
 Result<model::Model> read(std::string_view bytes) {
-  const auto proto = parse(bytes);
-  if (!proto) return tl::unexpected(proto.error());
-  GraphReader reader(proto->graph());
+  const auto file = parse(bytes);
+  if (!file) return tl::unexpected(file.error());
+  const auto& proto = (*file)->proto();
+  GraphReader reader(proto.graph());
   auto model = reader.read();
   if (!model) return model;
-  if (auto ok = read_metadata(*proto, reader.features(), *model); !ok) {
+  if (auto ok = read_metadata(proto, reader.features(), *model); !ok) {
     return tl::unexpected(ok.error());
   }
   if (auto ok = model::validate(*model); !ok) return tl::unexpected(ok.error());
   return model;
+}
+
+constexpr double kMiB = 1 << 20;
+
+Result<void> check_memory(const OnnxSize& size) {
+  const auto peak = peak_memory_bytes(size);
+  if (peak <= kUncheckedBytes) return {};
+  const auto room = memory_room();
+  if (!room || peak <= room->free_bytes) return {};
+  return environment_error(
+      "loading its {:.1f} MiB takes up to {:.1f} MiB of memory, but only {:.1f} MiB are left of "
+      "the "
+      "{:.1f} MiB of {}; raise that limit",
+      static_cast<double>(size.weight_bytes + size.other_bytes) / kMiB,
+      static_cast<double>(peak) / kMiB, static_cast<double>(room->free_bytes) / kMiB,
+      static_cast<double>(room->limit_bytes) / kMiB, room->limit);
 }
 
 }  // namespace
@@ -319,17 +349,30 @@ Result<model::Model> read_onnx(std::string_view bytes, const std::string& name) 
   return model;
 }
 
+Result<std::string> read_model_file(const std::string& path) {
+  const auto file = open_input(path);
+  if (!file) return tl::unexpected(file.error());
+  const auto named = [&path](Error error) {
+    error.message = path + ": " + error.message;
+    return tl::unexpected(std::move(error));
+  };
+  const auto size = onnx_size(*file);
+  if (!size) return named(size.error());
+  if (auto fits = check_memory(*size); !fits) return named(fits.error());
+  return read_input(*file, path);
+}
+
 Result<model::Model> load_model(const std::string& path) {
-  const auto bytes = read_file(path, limits::kModelBytes);
+  const auto bytes = read_model_file(path);
   if (!bytes) return tl::unexpected(bytes.error());
   return read_onnx(*bytes, path);
 }
 
 Result<std::vector<std::string>> onnx_operators(std::string_view bytes, const std::string& name) {
-  const auto proto = parse(bytes);
-  if (!proto) return input_error("{}: {}", name, proto.error().message);
+  const auto file = parse(bytes);
+  if (!file) return input_error("{}: {}", name, file.error().message);
   std::vector<std::string> operators;
-  for (const auto& node : proto->graph().node()) operators.push_back(qualified(node));
+  for (const auto& node : (*file)->proto().graph().node()) operators.push_back(qualified(node));
   return operators;
 }
 

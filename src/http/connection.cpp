@@ -132,10 +132,8 @@ void Connection::settle_input() {
   count_held_bytes();
 }
 
-// Small buffers are not counted: the bound on connections bounds them, too.
 void Connection::count_held_bytes() {
-  const bool small = input_.capacity() <= ReadBuffer::kSmallBytes;
-  const std::size_t held = (small ? 0 : input_.capacity()) + rest_.size();
+  const std::size_t held = input_.capacity() + parser_.held_bytes() + rest_.size();
   server_.held_bytes_ += held - held_bytes_;
   held_bytes_ = held;
 }
@@ -172,7 +170,13 @@ bool Connection::process_one(SteadyTime now) {
     continue_sent_ = false;
     deadline_ = now + server_.options_.read_timeout;
   }
-  switch (parser_.feed(input_.unused())) {
+  const Progress progress = parser_.feed(input_.unused());
+  if (progress == Progress::kHead) {
+    server_.heads_.add(*this);
+  } else {
+    leave();
+  }
+  switch (progress) {
     case Progress::kComplete:
       answer(now);
       return true;
@@ -252,6 +256,7 @@ void Connection::answer_now(const Later::Write& write, ResponseOptions options) 
 }
 
 void Connection::refuse(const Fault& fault) {
+  leave();
   close_when_answered(CloseReason::kError);
   Response response(server_.out_, {.date = server_.date(), .close = true});
   server_.handler_.refuse(fault, response);
@@ -303,7 +308,7 @@ void Connection::write_rest() {
       if (sent > 0) await_writing();  // a client that takes something has its time anew
       return;
     }
-    rest_ = {};
+    std::string().swap(rest_);  // assigning an empty one would keep the memory
     rest_sent_ = 0;
   }
   state_ = State::kReading;
@@ -331,9 +336,21 @@ void Connection::proceed() {
   if (!input_.empty() && !in_request_) return await_writing();
   if (input_.empty()) overdue_ = false;
   settle_input();
-  if (held_bytes_ > 0 && server_.held_bytes_ > server_.options_.max_held_bytes) {
+  // Those whose head has not ended go first, see shed_heads().
+  if (held_bytes_ > 0 && server_.holds_too_much() && server_.heads_.empty()) {
     send_refusal({429, "memory", "the requests under way take too much memory; try again"});
   }
+}
+
+// The client may not get to read why: its own bytes are under way still, and are answered by a
+// reset.
+void Connection::shed(const Fault& fault) {
+  const std::size_t first = server_.out_.size();
+  refuse(fault);
+  const auto answer = server_.written_from(first);
+  channel_.send(answer.data(), answer.size());
+  close_reason_ = CloseReason::kShed;
+  server_.remove(*this);
 }
 
 // Reads on, until the client ends the connection or the deadline does.

@@ -12,13 +12,14 @@
 
 #include "http/channel.hpp"
 #include "http/event_loop.hpp"
+#include "http/head_queue.hpp"
 #include "http/read_buffer.hpp"
 #include "http/request_parser.hpp"
 #include "http/server.hpp"
 
 namespace iris::http {
 
-class Connection final : public EventLoop::Watcher {
+class Connection final : public EventLoop::Watcher, public HeadPlace {
  public:
   // One that is `surplus` is told so when it asks, and closed.
   Connection(Server& server, Channel channel, SteadyTime now, bool surplus);
@@ -47,6 +48,10 @@ class Connection final : public EventLoop::Watcher {
 
   // It is about to be removed by force; true when a request loses its answer.
   bool cut();
+
+  // Ends it at once, to make room; `fault` says of what. Removes the connection. Only for one whose
+  // head has not ended.
+  void shed(const Fault& fault);
 
   CloseReason close_reason() const { return close_reason_; }
 

@@ -36,10 +36,10 @@ class Counter {
 };
 
 // Why a connection ended.
-enum class CloseReason { kClient, kAge, kRequests, kIdle, kDrain, kHandshake, kError };
-inline constexpr std::size_t kCloseReasons = 7;
+enum class CloseReason { kClient, kAge, kRequests, kIdle, kDrain, kHandshake, kShed, kError };
+inline constexpr std::size_t kCloseReasons = 8;
 inline constexpr std::array<std::string_view, kCloseReasons> kCloseReasonNames = {
-    "client", "age", "requests", "idle", "drain", "handshake", "error"};
+    "client", "age", "requests", "idle", "drain", "handshake", "shed", "error"};
 
 // Durations in buckets of 1, 2, 4 … µs.
 class DurationHistogram {

@@ -22,6 +22,9 @@ class Handler {
 
   // The answers since the last call were written, as far as the kernel took them at once.
   virtual void written(SteadyTime /*now*/) {}
+
+  // There was no large body for a while: the room that is kept for them may go.
+  virtual void release_memory() {}
 };
 
 }  // namespace iris::http

@@ -87,6 +87,7 @@ class ReadBufferPool {
   // Doubles its memory. Clients that send large bodies send more of them: the memory is kept ready,
   // as the system would take its pages back and give them out anew for each.
   void grow(ReadBuffer& buffer) {
+    grew_ = true;
     const std::size_t wanted = 2 * buffer.capacity();
     if (large_.empty() || wanted > kLargeBytes) return buffer.reserve(wanted);
     ReadBuffer larger = taken_from(large_);
@@ -95,6 +96,15 @@ class ReadBufferPool {
     larger.received(bytes.size());
     std::swap(buffer, larger);
     give(std::move(larger));
+  }
+
+  // Whether a buffer grew since this was asked last.
+  bool grew() { return std::exchange(grew_, false); }
+
+  // Gives up what is kept for large bodies, and of the rest all but one.
+  void release_memory() {
+    large_.clear();
+    while (spare_.size() > 1) spare_.pop_back();
   }
 
   // Takes it back, its bytes forgotten.
@@ -121,6 +131,7 @@ class ReadBufferPool {
 
   std::vector<ReadBuffer> spare_;
   std::vector<ReadBuffer> large_;  // one at most
+  bool grew_ = false;
 };
 
 }  // namespace iris::http

@@ -155,7 +155,7 @@ void RequestParser::reset() {
   chunk_end_ = 0;
   head_done_ = false;
   if (chunks_.capacity() > kKeptChunkBytes) {
-    chunks_ = {};
+    std::string().swap(chunks_);  // assigning an empty one would keep the memory
   } else {
     chunks_.clear();
   }

@@ -52,6 +52,9 @@ class RequestParser {
   // After kComplete. `message` as given to feed; a chunked body lies in the parser.
   Request request(std::string_view message) const;
 
+  // Of a chunked body, beside the message itself.
+  std::size_t held_bytes() const { return chunks_.size(); }
+
   const Fault& fault() const { return fault_; }
   bool keep_alive() const { return head_.keep_alive; }
   bool http_1_0() const { return head_.version == 10; }

@@ -20,6 +20,10 @@ constexpr auto kDrainTick = 10ms;
 // So long a draining server accepts from a socket that another one has, too.
 constexpr auto kSharedDrainTime = 200ms;
 
+// From the last large body to giving back what it needed.
+constexpr auto kKeepRoom = 2s;
+constexpr std::size_t kLargeOutBytes = std::size_t{256} << 10;
+
 // Accepted at a time, before the connections that are there have their turn.
 constexpr int kAcceptBatch = 64;
 
@@ -105,6 +109,7 @@ bool Server::accept_one() {
 }
 
 void Server::add(Fd socket) {
+  make_room_for_one();
   const bool surplus = connections_.size() >= options_.max_connections;
   auto channel = open_channel(std::move(socket));
   if (!channel) return;
@@ -180,6 +185,25 @@ void Server::answer_batch() {
     ++max_batch_;  // slowly: between slow ones a quick one, such as a probe of health, tells little
   }
   batch_.clear();
+  shed_heads();
+}
+
+// Between batches, as who is in one may not go.
+void Server::shed_heads() {
+  while (holds_too_much() && !heads_.empty()) {
+    static_cast<Connection&>(heads_.oldest())
+        .shed({429, "memory", "the requests under way take too much memory; try again"});
+  }
+}
+
+// Where all connections are taken, the oldest request that has not even got its head across gives
+// way to a client that may have more to say.
+void Server::make_room_for_one() {
+  if (connections_.size() < options_.max_connections || heads_.empty()) return;
+  answer_batch();
+  if (heads_.empty()) return;
+  static_cast<Connection&>(heads_.oldest())
+      .shed({429, "connections", "too many connections; try again"});
 }
 
 bool Server::work(bool idle) {
@@ -214,8 +238,21 @@ void Server::tick() {
   for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->check(time);
   if (stopped_) return;
   if (accept_paused_ && listener_) resume_accepting();
-  if (!connections_.empty() || accept_paused_) arm_tick();
+  release_memory(time);
+  if (!connections_.empty() || accept_paused_ || large_until_) arm_tick();
   finish_drain_if_done();
+}
+
+// Clients that send large bodies send more of them, so that the room for these is kept a while.
+void Server::release_memory(SteadyTime now) {
+  if (buffers_.grew() || (out_.capacity() > kLargeOutBytes && !large_until_)) {
+    large_until_ = now + kKeepRoom;
+  }
+  if (!large_until_ || now < *large_until_) return;
+  large_until_.reset();
+  out_ = Buffer();
+  buffers_.release_memory();
+  handler_.release_memory();
 }
 
 void Server::drain(std::function<void()> done) {

@@ -27,6 +27,7 @@
 #include "http/counters.hpp"
 #include "http/event_loop.hpp"
 #include "http/handler.hpp"
+#include "http/head_queue.hpp"
 #include "http/read_buffer.hpp"
 #include "http/request_parser.hpp"
 #include "http/tls.hpp"
@@ -43,8 +44,11 @@ struct ServerOptions {
   Nanoseconds max_connection_age = std::chrono::seconds(300);
   double max_connection_age_jitter = 0.2;         // ± this fraction, for each connection its own
   std::uint64_t max_requests_per_connection = 0;  // 0: no bound
-  std::size_t max_connections = 10'000;           // more are answered with 429
-  // Bytes of requests partly read and of answers not yet taken.
+  // More are answered with 429. In their favour, those whose request's head has begun and not ended
+  // are closed, the oldest first.
+  std::size_t max_connections = 10'000;
+  // Bytes of requests partly read and of answers not yet taken. Beyond it the same go first, then
+  // those that add to it.
   std::size_t max_held_bytes = limits::kHeldBytes;
   // Admission; 0: no bound. A request that finds more than so many others ready, or that waited
   // for longer, is told to the handler as overdue.
@@ -94,6 +98,7 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   std::optional<Channel> open_channel(Fd socket);
   void remove(Connection& connection);
   void arm_tick();
+  void release_memory(SteadyTime now);
   void tick();
   void finish_drain_if_done();
   SteadyTime age_deadline(SteadyTime now);
@@ -101,6 +106,9 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   void put_off(Connection& connection, Backlog& backlog);
   void answer_soon(Connection& connection);
   void answer_batch();
+  bool holds_too_much() const { return held_bytes_ > options_.max_held_bytes; }
+  void shed_heads();
+  void make_room_for_one();
   std::string_view written_from(std::size_t first) const {
     return {out_.data() + first, out_.size() - first};
   }
@@ -140,7 +148,9 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   std::vector<Received> batch_;
   std::size_t max_batch_ = 1;
   ReadBufferPool buffers_;
-  std::size_t held_bytes_ = 0;  // over all connections, see max_held_bytes
+  std::optional<SteadyTime> large_until_;  // so long the room for large bodies is kept
+  std::size_t held_bytes_ = 0;             // over all connections, see max_held_bytes
+  HeadQueue heads_;
   // The answers that are being written; who writes begins behind what is there.
   Buffer out_;
   std::string date_;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -43,12 +44,47 @@ std::int64_t microseconds(Nanoseconds duration) {
 
 }  // namespace
 
-Result<std::unique_ptr<AccessLog>> AccessLog::open(const std::string& path, const Clock& clock) {
-  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC;
+Result<std::unique_ptr<AccessLog>> AccessLog::open(const std::string& path, const Clock& clock,
+                                                   Log& log) {
+  auto file = open_file(path);
+  if (!file) return tl::unexpected(file.error());
+  return std::unique_ptr<AccessLog>(new AccessLog(path, std::move(*file), clock, log));
+}
+
+Result<Fd> AccessLog::open_file(const std::string& path) {
+  // Opening a FIFO would wait for a reader without O_NONBLOCK.
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
   Fd file(path == "-" ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
                       : ::open(path.c_str(), kFlags, 0640));
-  if (!file) return input_error("access log {}: {}", path, std::strerror(errno));
-  return std::unique_ptr<AccessLog>(new AccessLog(std::move(file), clock));
+  if (file) return file;
+  struct stat status {};
+  const int number = errno;
+  if (number == ENXIO && ::stat(path.c_str(), &status) == 0) {
+    return input_error("access log {}: found {}, expected a file, a device or an open pipe", path,
+                       S_ISFIFO(status.st_mode) ? "a FIFO that nobody reads" : "a socket");
+  }
+  return input_error("access log {}: {}", path, std::strerror(number));
+}
+
+void AccessLog::reopen() {
+  if (path_ == "-") return;
+  flush();
+  auto file = open_file(path_);
+  if (!file) {
+    return log_.error("reload: refused, the access log from before is written on: {}",
+                      file.error().message);
+  }
+  struct stat before {};
+  struct stat after {};
+  const bool known = fstat(file_.get(), &before) == 0 && fstat(file->get(), &after) == 0;
+  if (known && before.st_dev == after.st_dev && before.st_ino == after.st_ino) return;
+  // A file begins with a whole line.
+  if (amid_line_) {
+    writing_.erase(0, writing_.find('\n') + 1);
+    amid_line_ = false;
+    dropped_.fetch_add(1, std::memory_order_relaxed);
+  }
+  file_ = std::move(*file);
 }
 
 void AccessLog::add(const Entry& entry) {
@@ -87,11 +123,29 @@ void AccessLog::flush() {
     const auto count = write(file_.get(), writing_.data() + written,
                              std::min(kChunkBytes, writing_.size() - written));
     if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno != EAGAIN) note_failure(errno);
     if (count <= 0) break;
     written += static_cast<std::size_t>(count);
   }
+  if (written > 0) amid_line_ = writing_[written - 1] != '\n';
+  if (written > 0 && written == writing_.size()) note_success();
   // Keeps its room: the next swap gives it to the threads that serve.
   writing_.erase(0, written);
+}
+
+void AccessLog::note_failure(int number) {
+  ++failures_;
+  if (std::exchange(failing_, true)) return;
+  dropped_before_ = dropped();
+  log_.error("access log {}: {}; {} MiB of lines wait, more are dropped", path_,
+             std::strerror(number), 2 * kWaitingBytes >> 20);
+}
+
+// An outage is over when no line waits any more: a full disk takes a few bytes now and then.
+void AccessLog::note_success() {
+  if (!std::exchange(failing_, false)) return;
+  log_.info("access log {}: written again; {} lines were dropped", path_,
+            dropped() - dropped_before_);
 }
 
 }  // namespace iris::serve

@@ -165,4 +165,8 @@ const Rejection& InstancesParser::rejection() const {
   return reader_->rejection();
 }
 
+void InstancesParser::release_memory() {
+  reader_->release_memory();
+}
+
 }  // namespace iris::serve

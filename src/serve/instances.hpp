@@ -36,6 +36,7 @@ class InstancesParser {
   // good; if not, rejection() says why.
   bool parse(std::string_view body, Instances& instances);
   const Rejection& rejection() const;
+  void release_memory();
 
  private:
   class Reader;  // keeps simdjson out of this header

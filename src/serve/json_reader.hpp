@@ -23,6 +23,9 @@ class JsonReader {
  public:
   const Rejection& rejection() const { return rejection_; }
 
+  // Gives back what large bodies needed.
+  void release_memory() { parser_ = {}; }
+
  protected:
   using Array = simdjson::ondemand::array;
   using Object = simdjson::ondemand::object;

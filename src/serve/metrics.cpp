@@ -203,6 +203,10 @@ std::string render_metrics(const Workers& workers, const ServedModel& model,
   page.metric("iris_access_log_dropped_total", "counter",
               "Lines of the access log that its file did not take in time.");
   page.sample("", control.access_log_dropped);
+  page.metric(
+      "iris_access_log_write_failures_total", "counter",
+      "Writes of the access log that failed, e.g. to a full disk; its lines are tried again.");
+  page.sample("", control.access_log_failures);
   return page.take();
 }
 

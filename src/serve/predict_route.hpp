@@ -20,6 +20,7 @@ class PredictRoute {
 
   Refusal answer(const http::Request& request, const ServedModel& model, PhaseClock& phases,
                  http::Response& response);
+  void release_memory() { parser_.release_memory(); }
 
  private:
   void write_predictions(const ServedModel& model, http::Buffer& out) const;

@@ -4,7 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
+#include <new>
 #include <utility>
+
+#include "base/thread.hpp"
 
 namespace iris::serve {
 namespace {
@@ -58,11 +62,46 @@ Reloader::~Reloader() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Reloader::request(Cause cause, Done done) {
+Result<void> Reloader::start() {
   const std::lock_guard lock(mutex_);
-  requests_.push_back({cause, std::move(done)});
-  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  return start_locked();
+}
+
+Result<void> Reloader::start_locked() {
+  if (thread_.joinable()) return {};
+  auto thread = start_thread([this] { run(); });
+  if (!thread) return tl::unexpected(thread.error());
+  thread_ = std::move(*thread);
+  return {};
+}
+
+void Reloader::request(Cause cause, Done done) {
+  std::unique_lock lock(mutex_);
+  if (auto started = start_locked(); !started) {
+    const auto outcome = refuse(true, started.error().message, {});
+    lock.unlock();
+    if (done) done(outcome);
+    return;
+  }
+  requests_.push_back({cause, std::move(done), {}});
   wake_.notify_one();
+}
+
+void Reloader::run_soon(std::function<void()> task) {
+  const std::lock_guard lock(mutex_);
+  if (auto started = start_locked(); !started) {
+    return log_.error("reload: refused, the files from before stay in use: {}",
+                      started.error().message);
+  }
+  requests_.push_back({{}, {}, std::move(task)});
+  wake_.notify_one();
+}
+
+bool Reloader::stop(Nanoseconds patience) {
+  std::unique_lock lock(mutex_);
+  ends_ = true;
+  wake_.notify_one();
+  return at_rest_.wait_for(lock, patience, [this] { return !busy_; });
 }
 
 void Reloader::run() {
@@ -72,19 +111,49 @@ void Reloader::run() {
     wake_.wait(lock, [this] { return ends_ || !requests_.empty(); });
     if (ends_) return;
     const auto requests = std::exchange(requests_, {});
+    busy_ = true;
     lock.unlock();
-    answer(requests);
+    work_on(requests);
     lock.lock();
+    busy_ = false;
+    at_rest_.notify_all();
   }
+}
+
+void Reloader::work_on(const std::vector<Request>& requests) {
+  std::vector<Request> loads;
+  for (const auto& request : requests) {
+    if (!request.task) {
+      loads.push_back(request);
+      continue;
+    }
+    try {
+      request.task();
+    } catch (const std::exception& error) {
+      log_.error("reload: refused, the files from before stay in use: {}", error.what());
+    }
+  }
+  if (!loads.empty()) answer(loads);
 }
 
 void Reloader::answer(const std::vector<Request>& requests) {
   const bool asked_for = std::any_of(requests.begin(), requests.end(), [](const Request& request) {
     return request.cause != Cause::kFileChanged;
   });
-  const Outcome outcome = reload(asked_for);
+  const Outcome outcome = try_reload(asked_for);
   for (const auto& request : requests) {
     if (request.done) request.done(outcome);
+  }
+}
+
+// Whatever is wrong with a file, the process serves on.
+Reloader::Outcome Reloader::try_reload(bool asked_for) {
+  try {
+    return reload(asked_for);
+  } catch (const std::bad_alloc&) {
+    return refuse(asked_for, path_ + ": the memory that is left does not suffice to load it", {});
+  } catch (const std::exception& error) {
+    return refuse(asked_for, fmt::format("{}: {}", path_, error.what()), {});
   }
 }
 

@@ -3,6 +3,7 @@
 // one stays, and the log, the metrics and whoever asked are told why.
 //
 //   Reloader reloader(path, models, counters, clock, log, [](auto retired) { … });
+//   if (auto started = reloader.start(); !started) …;  // is tried again by each request
 //   reloader.request(Reloader::Cause::kSignal);                              // any thread
 //   reloader.request(Reloader::Cause::kAdmin, [](const auto& outcome) { … });  // called there
 #pragma once
@@ -37,24 +38,40 @@ class Reloader {
 
   Reloader(std::string path, ModelStore& models, ReloadCounters& counters, const Clock& clock,
            Log& log, Replaced replaced);
-  // Waits for the load that is under way; those that were not begun are not done.
+  // Waits for what is under way; what was not begun is not done.
   ~Reloader();
   Reloader(const Reloader&) = delete;
   Reloader& operator=(const Reloader&) = delete;
 
-  // Requests that come while a model is loaded are all answered by the next load. The thread is
-  // started by the first, and with it its signal mask is inherited.
+  // Starts the thread, which inherits the caller's signal mask. Fails when the machine lets no
+  // other thread start.
+  Result<void> start();
+
+  // Requests that come while a model is loaded are all answered by the next load. Where the thread
+  // could not be started, and cannot be now, the request is refused.
   void request(Cause cause, Done done = {});
+
+  // Has other files read in the same thread: a file on a mount that hangs must hold up nothing but
+  // this thread.
+  void run_soon(std::function<void()> task);
+
+  // Nothing more is begun. False when what is under way has not ended after `patience`: then the
+  // process can only end without its destructors.
+  bool stop(Nanoseconds patience);
 
  private:
   struct Request {
     Cause cause;
     Done done;
+    std::function<void()> task;  // in place of a load
   };
 
+  Result<void> start_locked();
   void run();
+  void work_on(const std::vector<Request>& requests);
   void answer(const std::vector<Request>& requests);
   Outcome reload(bool asked_for);
+  Outcome try_reload(bool asked_for);
   Outcome refuse(bool asked_for, std::string why, std::string digest);
   void count(ReloadResult result);
 
@@ -70,8 +87,10 @@ class Reloader {
 
   std::mutex mutex_;
   std::condition_variable wake_;
+  std::condition_variable at_rest_;
   std::vector<Request> requests_;
   bool ends_ = false;
+  bool busy_ = false;
   std::thread thread_;
 };
 

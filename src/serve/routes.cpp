@@ -97,6 +97,12 @@ Outcome ServiceRoutes::answer(const http::Request& request, http::Response& resp
           write_no_route(response, "POST /predict, GET /v2, GET /health, GET / and /openapi.json")};
 }
 
+void ServiceRoutes::release_memory() {
+  predict_.release_memory();
+  v2_.release_memory();
+  if (context_.memory_released) context_.memory_released();
+}
+
 void ServiceRoutes::refuse(const http::Fault& fault, http::Response& response) {
   write_fault(response, fault);
   metrics_.count_rejection(fault.reason);

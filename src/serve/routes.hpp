@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 
 #include "http/handler.hpp"
 #include "serve/access.hpp"
@@ -26,6 +27,8 @@ struct RoutesContext {
   AccessLog* access_log = nullptr;
   double access_log_share = 1;           // of the requests
   const AccessTokens* tokens = nullptr;  // null: everybody may ask
+  // Called when the thread has freed what large bodies needed.
+  std::function<void()> memory_released{};
 };
 
 // Finds the route, has it answer, counts, logs. One for each thread.
@@ -36,6 +39,8 @@ class ServiceRoutes final : public http::Handler {
   void handle(const http::Request& request, http::Response& response) override;
   void refuse(const http::Fault& fault, http::Response& response) override;
   void written(SteadyTime now) override { phases_.written(now); }
+
+  void release_memory() override;
 
   // Lets go of a model that was replaced; the next request would, too.
   void refresh() { model_.get(); }

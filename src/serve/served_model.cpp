@@ -4,7 +4,6 @@
 #include <filesystem>
 
 #include "base/digest.hpp"
-#include "base/limits.hpp"
 #include "format/onnx.hpp"
 #include "serve/json_text.hpp"
 
@@ -57,7 +56,7 @@ Result<std::shared_ptr<const ServedModel>> make_served_model(const model::Model&
 Result<ModelFile> read_model_file(const std::string& path, const Clock& clock) {
   const SteadyTime opened_at = clock.steady();
   const FileStamp stamp = file_stamp(path);
-  auto bytes = read_file(path, limits::kModelBytes);
+  auto bytes = format::read_model_file(path);
   if (!bytes) return tl::unexpected(bytes.error());
   auto digest = sha256_hex(*bytes);
   return ModelFile{path, std::move(*bytes), std::move(digest), stamp, opened_at};

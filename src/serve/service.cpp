@@ -1,5 +1,7 @@
 #include "serve/service.hpp"
 
+#include <malloc.h>
+
 #include <atomic>
 #include <csignal>
 #include <optional>
@@ -8,6 +10,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "base/thread.hpp"
 #include "http/event_loop.hpp"
 #include "http/listen.hpp"
 #include "serve/access_log.hpp"
@@ -24,8 +27,19 @@
 namespace iris::serve {
 namespace {
 
+// Threads that release memory do so at about the same time.
+constexpr Nanoseconds kTrimDelay = std::chrono::milliseconds(300);
+
 // How long a line of the access log may wait to be written.
 constexpr Nanoseconds kAccessLogPeriod = std::chrono::milliseconds(100);
+
+// How long a load that is under way is waited for at the end: its model would serve nobody.
+constexpr Nanoseconds kReloadPatience = std::chrono::milliseconds(200);
+
+// From the first signal to the end, where everything goes as it should.
+Nanoseconds time_to_end(const ServiceOptions& options) {
+  return options.drain_timeout + kReloadPatience + std::chrono::seconds(2);
+}
 
 // One thread with its own loop, connections and counts.
 struct Worker {
@@ -88,7 +102,8 @@ struct Service::State {
                                       .info = info(),
                                       .access_log = access_log.get(),
                                       .access_log_share = options.access_log_share,
-                                      .tokens = credentials->token()}));
+                                      .tokens = credentials->token(),
+                                      .memory_released = [this] { trim_soon(); }}));
     }
   }
 
@@ -100,12 +115,16 @@ struct Service::State {
   Result<void> open_sockets();
   void watch_files();
   void reload_all();
+  void reload_credentials();
   void reload_model(Reloader::Cause cause, Reloader::Done done = {});
   void flush_access_log();
+  void trim_soon();
   void retire(const std::shared_ptr<const ServedModel>& model);
   void end();
   void drain();
   void abort();
+  Result<void> start();
+  void join();
   std::size_t run();
 
   ServiceOptions options;
@@ -120,9 +139,11 @@ struct Service::State {
   std::vector<std::unique_ptr<WorkerMetrics>> metrics;
   http::EventLoop control{clock};
   // From before anybody can know of the service, so that a signal that comes early waits for run().
-  const Signals signals{control, [this](int signal) { signal == SIGHUP ? reload_all() : end(); }};
+  const Signals signals{control, time_to_end(options),
+                        [this](int signal) { signal == SIGHUP ? reload_all() : end(); }};
   http::Timer drain_deadline{control, [this] { abort(); }};
   http::Timer access_log_flush{control, [this] { flush_access_log(); }};
+  http::Timer memory_trim{control, [] { malloc_trim(0); }};
   http::Counters admin_counters;
   ControlMetrics control_metrics;
   AdminRoutes admin_routes;
@@ -135,6 +156,7 @@ struct Service::State {
         retire(retired);
       }};
   std::optional<FileWatch> watch;
+  bool stuck = false;
 };
 
 AdminTasks Service::State::admin_tasks() {
@@ -193,7 +215,7 @@ void Service::State::watch_files() {
                      [this] { reload_model(Reloader::Cause::kFileChanged); }});
   }
   for (const auto& [path, stamp] : credentials->files()) {
-    files.push_back({path, stamp, [this] { credentials->reload(); }});
+    files.push_back({path, stamp, [this] { reload_credentials(); }});
   }
   if (files.empty()) return;
   watch.emplace(control, std::move(files));
@@ -205,8 +227,13 @@ void Service::State::watch_files() {
 
 void Service::State::reload_all() {
   log.info("SIGHUP: reading the files again");
-  credentials->reload();
+  if (access_log) access_log->reopen();
+  if (!credentials->files().empty()) reload_credentials();
   if (!options.model_path.empty()) reload_model(Reloader::Cause::kSignal);
+}
+
+void Service::State::reload_credentials() {
+  reloader.run_soon([this] { credentials->reload(); });
 }
 
 void Service::State::reload_model(Reloader::Cause cause, Reloader::Done done) {
@@ -227,7 +254,14 @@ void Service::State::retire(const std::shared_ptr<const ServedModel>& model) {
 void Service::State::flush_access_log() {
   access_log->flush();
   control_metrics.access_log_dropped = access_log->dropped();
+  control_metrics.access_log_failures = access_log->failures();
   access_log_flush.expire_after(kAccessLogPeriod);
+}
+
+// What was freed goes back to the system, too: glibc keeps what lies below anything in use. Within
+// this thread, and once for all that release at the same time.
+void Service::State::trim_soon() {
+  control.post([this] { memory_trim.expire_after(kTrimDelay); });
 }
 
 void Service::State::end() {
@@ -260,17 +294,38 @@ void Service::State::abort() {
   }
 }
 
-std::size_t Service::State::run() {
+Result<void> Service::State::start() {
   for (const auto& worker : workers) {
-    worker->thread = std::thread([&loop = worker->loop] { loop.run(); });
+    auto thread = start_thread([&loop = worker->loop] { loop.run(); });
+    if (!thread) {
+      for (const auto& begun : workers) begun->loop.post([&loop = begun->loop] { loop.stop(); });
+      join();
+      return tl::unexpected(thread.error());
+    }
+    worker->thread = std::move(*thread);
   }
+  if (auto started = reloader.start(); !started) {
+    log.warn("no file can be read again, until there is room for a thread: {}",
+             started.error().message);
+  }
+  return {};
+}
+
+void Service::State::join() {
+  for (const auto& worker : workers) {
+    if (worker->thread.joinable()) worker->thread.join();
+  }
+}
+
+std::size_t Service::State::run() {
   // Who has asked already is answered first, where there is one processor for all.
   std::this_thread::yield();
   watch_files();
   if (access_log) flush_access_log();
   control.run();
-  for (const auto& worker : workers) worker->thread.join();
+  join();
   if (access_log) access_log->flush();
+  stuck = !reloader.stop(kReloadPatience);
   return cut;
 }
 
@@ -282,7 +337,7 @@ Result<std::unique_ptr<Service>> Service::open(const ServiceOptions& options,
                                                const Clock& clock, Log& log) {
   std::unique_ptr<AccessLog> access_log;
   if (!options.access_log.empty()) {
-    auto opened = AccessLog::open(options.access_log, clock);
+    auto opened = AccessLog::open(options.access_log, clock, log);
     if (!opened) return tl::unexpected(opened.error());
     access_log = std::move(*opened);
   }
@@ -305,8 +360,14 @@ std::uint64_t Service::requests() const {
   for (const auto& worker : state_->metrics) sum += worker->http.requests.value();
   return sum;
 }
+Result<void> Service::start() {
+  return state_->start();
+}
 std::size_t Service::run() {
   return state_->run();
+}
+bool Service::is_stuck() const {
+  return state_->stuck;
 }
 
 }  // namespace iris::serve

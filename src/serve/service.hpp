@@ -1,6 +1,7 @@
 // The service: its sockets, its threads, its admin port, its end.
 //
 //   auto service = Service::open(options, model, clock, log);   // listens from now on
+//   if (auto started = (*service)->start(); !started) …         // answers from now on
 //   (*service)->run();                                          // until SIGTERM or SIGINT
 #pragma once
 
@@ -49,12 +50,20 @@ class Service {
   std::string address() const;
   std::string admin_address() const;
 
-  // On SIGHUP, and when they change, the model (reloader.hpp) and the credentials are read again.
+  // Starts the threads that serve, then the one that loads. Fails when the machine lets no thread
+  // start; without the last it serves all the same, and refuses to load.
+  Result<void> start();
+
+  // After start(). On SIGHUP, and when they change, the model (reloader.hpp) and the credentials
+  // are read again.
   //
   // Serves until SIGTERM or SIGINT, then drains: readiness fails, answers close their connections,
   // and it returns when the last is written or the drain timeout is over. A second signal ends it
   // at once. Returns how many requests lost their answer.
   std::size_t run();
+  // After run(): a file that is read at this moment does not come, e.g. from a mount that is gone.
+  // The thread that waits for it cannot be ended: leave by _Exit().
+  bool is_stuck() const;
 
   // Read to their end so far.
   std::uint64_t requests() const;

@@ -576,4 +576,8 @@ const Rejection& V2RequestParser::rejection() const {
   return reader_->rejection();
 }
 
+void V2RequestParser::release_memory() {
+  reader_->release_memory();
+}
+
 }  // namespace iris::serve

@@ -62,6 +62,7 @@ class V2RequestParser {
   // good; if not, rejection() says why.
   bool parse(std::string_view body, std::optional<std::size_t> json_bytes, V2Request& request);
   const Rejection& rejection() const;
+  void release_memory();
 
  private:
   class Reader;  // keeps simdjson out of this header

@@ -32,6 +32,7 @@ class V2Routes {
 
   Outcome answer(const http::Request& request, const ServedModel& model, bool draining,
                  PhaseClock& phases, http::Response& response);
+  void release_memory() { parser_.release_memory(); }
 
  private:
   Refusal infer(const http::Request& request, const ServedModel& model, PhaseClock& phases,

@@ -75,5 +75,41 @@ TEST_F(CgroupLimitsTest, KnowsNoLimitWhereThereIsNone) {
   EXPECT_GE(usable_cpus(proc()), 1U);
 }
 
+TEST_F(CgroupLimitsTest, KnowsTheMemoryThatVersion2Leaves) {
+  write("proc/cgroup", "0::/pods/one\n");
+  write("proc/mountinfo", mount_line("/", "cg", "cgroup2", "rw"));
+  write("cg/pods/one/memory.max", "max\n");
+  write("cg/pods/memory.max", "1000000\n");
+  write("cg/pods/memory.current", "700000\n");
+  write("cg/pods/memory.stat", "anon 500000\ninactive_file 50000\nactive_file 9\n");
+  const auto room = memory_room(proc());
+  ASSERT_TRUE(room);
+  EXPECT_EQ(room->limit_bytes, 1'000'000U);
+  EXPECT_EQ(room->free_bytes, 350'000U);
+  EXPECT_EQ(memory_limit(proc()), 1'000'000U);
+}
+
+TEST_F(CgroupLimitsTest, KnowsTheMemoryThatVersion1Leaves) {
+  write("proc/cgroup", "4:memory:/one\n3:cpu:/elsewhere\n0::/\n");
+  write("proc/mountinfo", mount_line("/", "memory", "cgroup", "rw,memory") +
+                              mount_line("/", "cpu", "cgroup", "rw,cpu"));
+  write("memory/one/memory.limit_in_bytes", "2000000\n");
+  write("memory/one/memory.usage_in_bytes", "3000000\n");  // with caches
+  write("memory/one/memory.stat", "inactive_file 1\ntotal_inactive_file 1500000\n");
+  write("memory/memory.limit_in_bytes", "9223372036854771712\n");
+  const auto room = memory_room(proc());
+  ASSERT_TRUE(room);
+  EXPECT_EQ(room->free_bytes, 500'000U);
+  EXPECT_EQ(memory_limit(proc()), 2'000'000U);
+  EXPECT_EQ(cgroup_cpu_limit(proc()), std::nullopt);
+}
+
+TEST_F(CgroupLimitsTest, KnowsNoMemoryLimitWhereThereIsNone) {
+  write("proc/cgroup", "4:memory:/one\n");
+  write("proc/mountinfo", mount_line("/", "memory", "cgroup", "rw,memory"));
+  write("memory/one/memory.limit_in_bytes", "9223372036854771712\n");
+  EXPECT_EQ(memory_limit(proc()), std::nullopt);
+}
+
 }  // namespace
 }  // namespace iris

@@ -1,6 +1,7 @@
 #include "base/file.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -46,6 +47,58 @@ TEST_F(FileTest, ReadNamesTheBoundAndTheFile) {
   EXPECT_EQ(bytes.error().message, path + ": found 5 bytes, expected at most 4");
   EXPECT_FALSE(read_file(folder_));
   EXPECT_FALSE(read_file(folder_ + "/missing"));
+}
+
+// And waits for nobody.
+TEST_F(FileTest, NamesWhatIsNoFile) {
+  const std::string fifo = folder_ + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_EQ(read_file(fifo).error().message, fifo + ": found a FIFO, expected a regular file");
+  EXPECT_EQ(read_file(folder_).error().message,
+            folder_ + ": found a folder, expected a regular file");
+  EXPECT_EQ(read_file("/dev/null").error().message,
+            "/dev/null: found a character device, expected a regular file");
+  EXPECT_NE(read_file(fifo, 100, InputKind::kFileOrPipe).error().message.find("open pipe"),
+            std::string::npos);
+  EXPECT_FALSE(write_file(fifo, "x"));
+  EXPECT_TRUE(write_file("/dev/null", "x"));
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+}
+
+TEST_F(FileTest, ReadsAnOpenPipeWhereThatIsSensible) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const Fd reader(ends[0]);
+  const std::string path = "/dev/fd/" + std::to_string(ends[0]);
+  {
+    const Fd writer(ends[1]);
+    ASSERT_EQ(::write(writer.get(), "12345", 5), 5);
+    EXPECT_FALSE(read_file(path));
+  }
+  EXPECT_EQ(*read_file(path, 5, InputKind::kFileOrPipe), "12345");
+}
+
+TEST_F(FileTest, ReadsOfAPipeNoMoreThanTheBound) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const Fd reader(ends[0]);
+  const Fd writer(ends[1]);
+  ASSERT_EQ(::write(writer.get(), "12345", 5), 5);
+  const auto bytes = read_file("/dev/fd/" + std::to_string(ends[0]), 4, InputKind::kFileOrPipe);
+  ASSERT_FALSE(bytes);
+  EXPECT_NE(bytes.error().message.find("more than 4 bytes"), std::string::npos);
+}
+
+// Bytes that are written behind are not waited for, and take no memory.
+TEST_F(FileTest, DoesNotFollowAFileThatGrows) {
+  const std::string path = folder_ + "/growing";
+  ASSERT_TRUE(write_file(path, "12345"));
+  const auto file = open_input(path);
+  ASSERT_TRUE(file);
+  std::filesystem::resize_file(path, 1 << 20);
+  EXPECT_EQ(*read_input(*file, path), "12345");
+  std::filesystem::resize_file(path, 2);
+  EXPECT_EQ(*read_input(*file, path), "12");
 }
 
 TEST_F(FileTest, DigestsMatchTheirPublishedValues) {

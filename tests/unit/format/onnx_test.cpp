@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <functional>
 
 #include "../model/example.hpp"
+#include "base/file.hpp"
 #include "onnx_schema/onnx.pb.h"
 
 namespace iris::format {
@@ -204,6 +206,35 @@ TEST(Onnx, BigWeightsAreNotBesideTheWeights) {
   const auto read = read_onnx(written(model), "m.onnx");
   ASSERT_TRUE(read.has_value()) << read.error().message;
   EXPECT_EQ(read->classifier.coefficients.size(), 4000U * 300U);
+}
+
+// Two bytes of each stand for a message of three hundred.
+TEST(Onnx, PartsThatTakeMoreMemoryThanAModelMayAreRefused) {
+  const auto field = [](int number, const std::string& payload) {
+    std::string out(1, static_cast<char>(number << 3 | 2));
+    for (std::size_t size = payload.size(); out.size() == 1 || size > 0; size >>= 7) {
+      out += static_cast<char>((size & 127) | (size > 127 ? 128 : 0));
+    }
+    return out + payload;
+  };
+  std::string graphs;
+  for (int i = 0; i < 500'000; ++i) graphs += field(11, "");
+  const auto read = read_onnx("\x08\x08" + field(7, field(1, field(5, graphs))), "m.onnx");
+  ASSERT_FALSE(read.has_value());
+  EXPECT_NE(read.error().message.find("takes more memory"), std::string::npos)
+      << read.error().message;
+}
+
+TEST(Onnx, WhatFollowsAModelIsNotRead) {
+  const std::string path = testing::TempDir() + "iris-trailing.onnx";
+  ASSERT_TRUE(write_file(path, written(model::three_classes())));
+  const auto bytes = std::filesystem::file_size(path);
+  std::filesystem::resize_file(path, bytes + (std::uintmax_t{400} << 20));
+  const auto read = read_model_file(path);
+  std::filesystem::remove(path);
+  ASSERT_FALSE(read.has_value());
+  EXPECT_NE(read.error().message.find("expected an ONNX model"), std::string::npos)
+      << read.error().message;
 }
 
 TEST(Onnx, EveryTruncationIsRefused) {

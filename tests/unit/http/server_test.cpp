@@ -22,6 +22,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr auto kShed = static_cast<std::size_t>(CloseReason::kShed);
+
 // Answers with the path and the body.
 class Echo final : public Handler {
  public:
@@ -580,6 +582,42 @@ TEST_F(ServerTest, BoundsWhatAllConnectionsHoldTogether) {
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 429 ")) << answer;
   send(clients[0], std::string(100'000, 'y'));
   EXPECT_TRUE(receive(clients[0], "y").starts_with("HTTP/1.1 200 "));
+}
+
+// Most heads come whole: one that does not is the first to go, whoever asks for the room.
+TEST_F(ServerTest, UnfinishedHeadsGiveWayToBodies) {
+  serve({.max_held_bytes = 268'000});  // a body of 200 kB and one head
+  auto oldest = connect();
+  send(oldest, "POST /a HTTP/1.1\r\nHost: x\r\nX: ");
+  auto newer = connect();
+  ASSERT_TRUE(run_until([&] { return counters_.in_flight.value() == 1; }));
+  send(newer, "POST /b HTTP/1.1\r\nHost: x\r\nX: ");
+  ASSERT_TRUE(run_until([&] { return counters_.in_flight.value() == 2; }));
+  const std::string part =
+      "POST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + std::string(140'000, 'x');
+  auto body = connect();
+  send(body, part);
+  EXPECT_TRUE(receive(oldest, "<end>").starts_with("HTTP/1.1 429 "));
+  ASSERT_TRUE(run_until([&] { return counters_.closed[kShed].value() > 0; }));
+  send(body, std::string(60'000, 'y'));
+  EXPECT_TRUE(receive(body, "y").starts_with("HTTP/1.1 200 "));
+}
+
+TEST_F(ServerTest, UnfinishedHeadsGiveWayToConnections) {
+  serve({.max_connections = 2});
+  std::vector<Fd> unfinished;
+  for (std::size_t i = 0; i < 2; ++i) {
+    unfinished.push_back(connect());
+    send(unfinished.back(), "POST /a HTTP/1.1\r\nHost: x\r\nX: ");
+    ASSERT_TRUE(run_until([&] { return counters_.in_flight.value() == i + 1; }));
+  }
+  auto client = connect();
+  send(client, get("/a"));
+  EXPECT_TRUE(receive(client, "/a ").starts_with("HTTP/1.1 200 "));
+  EXPECT_EQ(counters_.closed[kShed].value(), 1U);
+  EXPECT_TRUE(receive(unfinished[0], "<end>").starts_with("HTTP/1.1 429 "));
+  send(unfinished[1], "b\r\nContent-Length: 1\r\n\r\nz");
+  EXPECT_TRUE(receive(unfinished[1], "z").starts_with("HTTP/1.1 200 "));
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include "serve/access_log.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -26,10 +28,11 @@ class AccessLogTest : public testing::Test {
   const ScratchFolder folder_;
   const std::string path_ = folder_ / "access.log";
   ManualClock clock_{WallTime(1'700'000'000'123ms)};
+  Log messages_;
 };
 
 TEST_F(AccessLogTest, WritesALineOfJsonForEachEntry) {
-  auto log = AccessLog::open(path_, clock_);
+  auto log = AccessLog::open(path_, clock_, messages_);
   ASSERT_TRUE(log);
   (*log)->add({.method = "POST",
                .path = "/predict",
@@ -62,7 +65,7 @@ TEST_F(AccessLogTest, WritesALineOfJsonForEachEntry) {
 }
 
 TEST_F(AccessLogTest, SurvivesWhatClientsSend) {
-  auto log = AccessLog::open(path_, clock_);
+  auto log = AccessLog::open(path_, clock_, messages_);
   ASSERT_TRUE(log);
   (*log)->add({.path = "/\xff\x01\n\"" + std::string(1000, 'x')});
   (*log)->flush();
@@ -78,7 +81,7 @@ TEST_F(AccessLogTest, DropsLinesRatherThanWait) {
   ASSERT_EQ(pipe(ends), 0);
   const Fd reader(ends[0]);
   const Fd writer(ends[1]);
-  auto log = AccessLog::open("/proc/self/fd/" + std::to_string(ends[1]), clock_);
+  auto log = AccessLog::open("/proc/self/fd/" + std::to_string(ends[1]), clock_, messages_);
   ASSERT_TRUE(log);
   const std::string path(200, 'x');
   for (int i = 0; i < 40'000; ++i) {
@@ -88,8 +91,61 @@ TEST_F(AccessLogTest, DropsLinesRatherThanWait) {
   EXPECT_GT((*log)->dropped(), 0U);
 }
 
+// What failed is counted; what waits is written when there is room again.
+TEST_F(AccessLogTest, CountsWhatAFullDiskRefuses) {
+  std::filesystem::create_symlink("/dev/full", path_);
+  auto log = AccessLog::open(path_, clock_, messages_);
+  ASSERT_TRUE(log);
+  (*log)->add({.path = "/one"});
+  testing::internal::CaptureStderr();
+  (*log)->flush();
+  (*log)->flush();
+  EXPECT_EQ((*log)->failures(), 2U);
+  EXPECT_EQ((*log)->dropped(), 0U);
+  std::filesystem::remove(path_);
+  (*log)->reopen();
+  (*log)->add({.path = "/two"});
+  (*log)->flush();
+  (*log)->flush();
+  const auto messages = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(lines().size(), 2U);
+  const auto first = messages.find("No space left on device");
+  EXPECT_NE(first, std::string::npos) << messages;
+  EXPECT_EQ(messages.find("No space left on device", first + 1), std::string::npos) << messages;
+  EXPECT_NE(messages.find("written again; 0 lines were dropped"), std::string::npos) << messages;
+}
+
+TEST_F(AccessLogTest, WritesOnInANewFileOnceTheOldOneWasRotated) {
+  auto log = AccessLog::open(path_, clock_, messages_);
+  ASSERT_TRUE(log);
+  (*log)->add({.path = "/one"});
+  std::filesystem::rename(path_, path_ + ".1");
+  (*log)->reopen();
+  (*log)->add({.path = "/two"});
+  (*log)->reopen();
+  (*log)->add({.path = "/three"});
+  (*log)->flush();
+  const auto found = lines();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0]["path"], "/two");
+  EXPECT_NE(read_file(path_ + ".1")->find("/one"), std::string::npos);
+  std::filesystem::rename(path_, path_ + ".2");
+  std::filesystem::create_directory(path_);
+  (*log)->reopen();  // which is refused
+  (*log)->add({.path = "/four"});
+  (*log)->flush();
+  EXPECT_NE(read_file(path_ + ".2")->find("/four"), std::string::npos);
+}
+
+TEST_F(AccessLogTest, WaitsForNoReaderOfAFifo) {
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  const auto log = AccessLog::open(path_, clock_, messages_);
+  ASSERT_FALSE(log);
+  EXPECT_NE(log.error().message.find("a FIFO that nobody reads"), std::string::npos);
+}
+
 TEST_F(AccessLogTest, NamesAFileThatCannotBeOpened) {
-  const auto log = AccessLog::open(folder_ / "no/such/folder", clock_);
+  const auto log = AccessLog::open(folder_ / "no/such/folder", clock_, messages_);
   ASSERT_FALSE(log);
   EXPECT_NE(log.error().message.find("no/such/folder"), std::string::npos);
 }

@@ -147,5 +147,24 @@ TEST_F(ReloaderTest, AnswersWhoAsksMeanwhileByOneMoreLoad) {
   EXPECT_LE(count(ReloadResult::kReplaced) + count(ReloadResult::kUnchanged), 3U);
 }
 
+TEST_F(ReloaderTest, DoesNotWaitForWhatDoesNotEnd) {
+  std::promise<void> begun;
+  std::promise<void> goes_on;
+  reloader_.run_soon([&] {
+    begun.set_value();
+    goes_on.get_future().wait();
+  });
+  begun.get_future().wait();
+  EXPECT_FALSE(reloader_.stop(std::chrono::milliseconds(1)));
+  goes_on.set_value();
+  EXPECT_TRUE(reloader_.stop(std::chrono::seconds(60)));
+}
+
+TEST_F(ReloaderTest, OutlivesWhateverATaskThrows) {
+  log_.set_quiet(true);
+  reloader_.run_soon([] { throw std::bad_alloc(); });
+  EXPECT_EQ(request().result, ReloadResult::kUnchanged);
+}
+
 }  // namespace
 }  // namespace iris::serve

@@ -71,7 +71,11 @@ class ServiceTest : public testing::Test {
     start();
   }
   void start() {
-    thread_ = std::thread([this] { cut_ = service_->run(); });
+    thread_ = std::thread([this] {
+      const auto started = service_->start();
+      ASSERT_TRUE(started) << started.error().message;
+      cut_ = service_->run();
+    });
   }
   std::string metrics() const {
     return talk(connect_to(service_->admin_address()),
@@ -123,6 +127,7 @@ TEST_F(ServiceTest, ServesManyClientsAndAnswersAllBeforeItEnds) {
 TEST_F(ServiceTest, ASignalBeforeItRunsIsHeeded) {
   open({});
   kill(getpid(), SIGTERM);
+  ASSERT_TRUE(service_->start());
   EXPECT_EQ(service_->run(), 0U);
 }
 
