@@ -85,6 +85,10 @@ void write_connections(Page& page) {
     page.sample(fmt::format("{{reason=\"{}\"}}", http::kCloseReasonNames[i]),
                 page.sum([&](auto& w) -> auto& { return w.http.closed[i]; }));
   }
+  page.single(
+      "iris_requests_late_total", "counter",
+      "Requests that arrived after their connection was closed, and got no answer.",
+      [](auto& w) -> auto& { return w.http.late; });
 }
 
 // The sum over the threads of one of their histograms; `labels` as "a=\"b\",", or empty.

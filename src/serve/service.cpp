@@ -1,10 +1,12 @@
 #include "serve/service.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <optional>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/fd.hpp"
@@ -44,6 +46,8 @@ struct Worker {
 // What is said of the whole service, for one of its threads.
 http::ServerOptions share_of_one_thread(const ServiceOptions& options) {
   http::ServerOptions http = options.http;
+  // What follows the wait for idle connections is to have its time, too.
+  http.drain_idle_timeout = std::min(http.drain_idle_timeout, options.drain_timeout / 2);
   const auto share = [&options](std::size_t whole) {
     return std::max<std::size_t>(1, whole / options.threads);
   };
@@ -106,7 +110,7 @@ struct Service::State {
   void end();
   void drain();
   void abort();
-  std::size_t run();
+  Ending run();
 
   ServiceOptions options;
   ModelStore models;
@@ -121,6 +125,7 @@ struct Service::State {
   http::EventLoop control{clock};
   // From before anybody can know of the service, so that a signal that comes early waits for run().
   const Signals signals{control, [this](int signal) { signal == SIGHUP ? reload_all() : end(); }};
+  http::Timer drain_begin{control, [this] { drain(); }};
   http::Timer drain_deadline{control, [this] { abort(); }};
   http::Timer access_log_flush{control, [this] { flush_access_log(); }};
   http::Counters admin_counters;
@@ -128,8 +133,9 @@ struct Service::State {
   AdminRoutes admin_routes;
   http::Server admin;
   std::vector<std::unique_ptr<Worker>> workers;
+  bool drains = false;      // drain() was called
   std::size_t drained = 0;  // workers with nothing left
-  std::atomic<std::size_t> cut{0};
+  std::atomic<std::uint64_t> cut{0};
   Reloader reloader{
       options.model_path, models, control_metrics.reloads, clock, log, [this](auto retired) {
         retire(retired);
@@ -233,14 +239,19 @@ void Service::State::flush_access_log() {
 void Service::State::end() {
   if (draining.exchange(true)) {
     log.warn("second signal: ending at once");
+    drain_begin.cancel();
+    drain();
     return abort();
   }
-  log.info("draining: answering what is under way, for {:.0f} s at most",
-           to_seconds(options.drain_timeout));
-  drain();
+  if (options.drain_delay <= Nanoseconds{0}) return drain();
+  log.info("readiness fails from now on; serving on for {:.1f} s", to_seconds(options.drain_delay));
+  drain_begin.expire_after(options.drain_delay);
 }
 
 void Service::State::drain() {
+  if (std::exchange(drains, true)) return;
+  log.info("draining: answering what is under way, for {:.0f} s at most",
+           to_seconds(options.drain_timeout));
   for (const auto& worker : workers) {
     worker->loop.post([this, &worker = *worker] {
       worker.server.drain([this, &worker] {
@@ -260,7 +271,7 @@ void Service::State::abort() {
   }
 }
 
-std::size_t Service::State::run() {
+Ending Service::State::run() {
   for (const auto& worker : workers) {
     worker->thread = std::thread([&loop = worker->loop] { loop.run(); });
   }
@@ -271,7 +282,12 @@ std::size_t Service::State::run() {
   control.run();
   for (const auto& worker : workers) worker->thread.join();
   if (access_log) access_log->flush();
-  return cut;
+  Ending ending{.cut = cut};
+  for (const auto& worker : metrics) {
+    ending.answered += worker->http.duration.count();
+    ending.late += worker->http.late.value();
+  }
+  return ending;
 }
 
 Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -300,12 +316,7 @@ std::string Service::address() const {
 std::string Service::admin_address() const {
   return state_->admin_address;
 }
-std::uint64_t Service::requests() const {
-  std::uint64_t sum = 0;
-  for (const auto& worker : state_->metrics) sum += worker->http.requests.value();
-  return sum;
-}
-std::size_t Service::run() {
+Ending Service::run() {
   return state_->run();
 }
 

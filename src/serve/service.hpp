@@ -24,7 +24,9 @@ struct ServiceOptions {
   std::string admin_host = "127.0.0.1";
   std::uint16_t admin_port = 9090;  // 0: any
   std::size_t threads = 1;
-  Nanoseconds drain_timeout = std::chrono::seconds(25);
+  // From the first signal on readiness fails; for so long everything else goes on as before.
+  Nanoseconds drain_delay{0};
+  Nanoseconds drain_timeout = std::chrono::seconds(25);  // from then on
   std::string access_log{};     // a path, "-" for standard output, empty for none
   double access_log_share = 1;  // of the requests, by even choice
   // max_connections, max_held_bytes and max_waiting are those of the whole service.
@@ -32,6 +34,13 @@ struct ServiceOptions {
   CredentialPaths credentials{};
   std::string model_path{};  // loaded again when asked to or changed; empty: never
   std::string version{};     // of the program
+};
+
+// What became of the requests of a service that has ended.
+struct Ending {
+  std::uint64_t answered = 0;
+  std::uint64_t cut = 0;   // were under way when its time was over, and got no answer
+  std::uint64_t late = 0;  // arrived after their connection was closed, and got none either
 };
 
 class Service {
@@ -51,13 +60,10 @@ class Service {
 
   // On SIGHUP, and when they change, the model (reloader.hpp) and the credentials are read again.
   //
-  // Serves until SIGTERM or SIGINT, then drains: readiness fails, answers close their connections,
-  // and it returns when the last is written or the drain timeout is over. A second signal ends it
-  // at once. Returns how many requests lost their answer.
-  std::size_t run();
-
-  // Read to their end so far.
-  std::uint64_t requests() const;
+  // Serves until SIGTERM or SIGINT. Then readiness fails, and after drain_delay it drains: answers
+  // close their connections, and it returns when the last is written or the drain timeout is over.
+  // A second signal ends it at once.
+  Ending run();
 
  private:
   struct State;
