@@ -162,6 +162,7 @@ void log_ending(const serve::Ending& ending, Log& log) {
 
 Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {
   serve::ServiceOptions options = flags.service;
+  if (auto started = context.log.start_thread(); !started) return tl::unexpected(started.error());
   if (auto read = read_durations(flags, options); !read) return tl::unexpected(read.error());
   options.version = IRIS_VERSION;
   // Not asked for nothing: a machine with containers has a long list of mounts to read.

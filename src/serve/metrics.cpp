@@ -207,6 +207,9 @@ std::string render_metrics(const Workers& workers, const ServedModel& model,
   page.metric("iris_access_log_dropped_total", "counter",
               "Lines of the access log that its file did not take in time.");
   page.sample("", control.access_log_dropped);
+  page.metric("iris_log_lines_dropped_total", "counter",
+              "Lines of the log that nothing read in time.");
+  page.sample("", control.log_lines_dropped);
   return page.take();
 }
 

@@ -146,6 +146,7 @@ struct Service::State {
 AdminTasks Service::State::admin_tasks() {
   AdminTasks tasks;
   tasks.metrics_page = [this] {
+    control_metrics.log_lines_dropped = log.dropped_lines();
     return render_metrics(metrics, *models.current(), control_metrics, options.version);
   };
   if (options.model_path.empty()) return tasks;
