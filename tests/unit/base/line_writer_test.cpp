@@ -92,7 +92,7 @@ TEST_F(LineWriterTest, DropsTheOldestLinesThatFindNoRoomAndTellsOfThemWhenThereI
 TEST_F(LineWriterTest, DropsALineThatIsLongerThanTheRoom) {
   writer_->add(std::string(2 * kRoomBytes, '-') + "\n");
   writer_->add("after\n");
-  EXPECT_EQ(read_until("after\n"), "dropped 1\nnext\n");
+  EXPECT_EQ(read_until("after\n"), "dropped 1\nafter\n");
 }
 
 TEST_F(LineWriterTest, EndsAlthoughItsThreadHangs) {
