@@ -4,11 +4,10 @@ import contextlib
 import os
 import pathlib
 import re
-import select
 import signal
 import socket
 import subprocess
-import time
+import threading
 from dataclasses import dataclass
 
 import pytest
@@ -26,6 +25,50 @@ def model(run_iris, repo, tmp_path_factory):
     return path
 
 
+class LogReader:
+    """Reads what a process writes to standard error as it comes, so that the pipe never fills."""
+
+    def __init__(self, process):
+        self.process = process
+        self.changed = threading.Condition()
+        self.bytes = b""
+        self.ended = False
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        while not self.ended:
+            piece = os.read(self.process.stderr.fileno(), 65536)
+            with self.changed:
+                self.bytes += piece
+                self.ended = not piece
+                self.changed.notify_all()
+
+    def wait_for(self, pattern, timeout=30):
+        """The first match of a pattern; fails when the process ends without it."""
+        with self.changed:
+            found = self.changed.wait_for(
+                lambda: re.search(pattern, self.bytes) or self.ended, timeout
+            )
+            match = re.search(pattern, self.bytes)
+            assert match, f"{pattern}: {'ended with' if found else 'found only'} {self.bytes}"
+            return match
+
+    def end(self, timeout=30):
+        """Waits for the end of the process; everything that it wrote."""
+        self.process.wait(timeout=timeout)
+        self.thread.join(timeout)
+        assert self.ended, "another process holds its standard error"
+        self.process.stderr.close()
+        return self.bytes
+
+
+def read_urls(log):
+    """The addresses of the service and of its admin port, from the line that tells of the start."""
+    line = log.wait_for(rb"serving .* on (https?://\S+:\d+), admin (https?://\S+:\d+),")
+    return line.group(1).decode(), line.group(2).decode()
+
+
 @dataclass
 class Server:
     """A running `iris serve`."""
@@ -33,6 +76,7 @@ class Server:
     process: subprocess.Popen
     url: str
     admin_url: str
+    log: LogReader = None
 
     @property
     def address(self):
@@ -46,20 +90,12 @@ class Server:
     def terminate(self, timeout=30):
         """Ends it as Kubernetes does; returns the exit status and what it logged."""
         self.process.send_signal(signal.SIGTERM)
-        _, log = self.process.communicate(timeout=timeout)
+        return self.end(timeout)
+
+    def end(self, timeout=30):
+        """Waits for its end; returns the exit status and what it logged."""
+        log = self.log.end(timeout)
         return self.process.returncode, log
-
-
-def read_startup_line(process, timeout=30):
-    """The line that tells the ports; what is logged later stays in the pipe."""
-    line = b""
-    deadline = time.monotonic() + timeout
-    while not line.endswith(b"\n"):
-        assert select.select([process.stderr], [], [], deadline - time.monotonic())[0], line
-        byte = os.read(process.stderr.fileno(), 1)
-        assert byte, f"it ended instead: {line.decode()}"
-        line += byte
-    return line.decode()
 
 
 @pytest.fixture
@@ -77,21 +113,21 @@ def start_server(iris, model):
             env={**os.environ, **(environment or {})},
             **kwargs,
         )
-        started.append(process)
-        urls = re.findall(r"https?://\S+?:\d+", read_startup_line(process))
-        assert len(urls) == 2
-        return Server(process, *urls)
+        log = LogReader(process)
+        started.append((process, log))
+        return Server(process, *read_urls(log), log)
 
     yield start
     codes = []
-    for process in started:
+    for process, _ in started:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
+    for process, log in started:
         try:
-            process.communicate(timeout=30)
+            process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.communicate()
+        log.end()
         codes.append(process.returncode)
     assert codes == [0] * len(codes)
 

@@ -26,6 +26,8 @@ inline constexpr std::size_t kBodyBytes = std::size_t{4} << 20;
 inline constexpr std::size_t kHeldBytes = std::size_t{64} << 20;  // requests and answers under way
 inline constexpr std::size_t kRowsPerRequest = 100'000;
 
+inline constexpr std::size_t kLogBytes = std::size_t{256} << 10;  // lines that wait to be written
+
 inline constexpr std::size_t kRecordsBytes = std::size_t{256} << 20;  // a run's records, whole
 inline constexpr std::size_t kRecordBytes = std::size_t{1} << 20;     // one record, one line
 inline constexpr std::size_t kRecordItems = 1'000;                    // a list in a record

@@ -4,16 +4,21 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <utility>
+
+#include "base/result.hpp"
 
 namespace iris {
 
 class Log {
  public:
-  // Writes to standard error, with colour when that is a terminal.
+  // Writes to standard error, with colour when that is a terminal. Waits for whoever reads that,
+  // which only a command that serves nobody may do.
   Log();
+  // The last lines are written, or a second is over.
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
@@ -30,6 +35,18 @@ class Log {
   void error(fmt::format_string<Args...> format, Args&&... args) {
     write_error(fmt::format(format, std::forward<Args>(args)...));
   }
+
+  // From now on a thread of its own writes the lines, and who logs never waits; what finds no room
+  // is dropped (line_writer.hpp). Fails when the process may not have another thread: then lines
+  // that standard error does not take at once are dropped.
+  Result<void> start_thread();
+  std::uint64_t dropped_lines() const;
+
+  // Waits until the lines so far are written, a second at most.
+  void flush();
+
+  // A line as it is, without time and level, whether quiet or not.
+  void print(std::string_view line);
 
   // Silences info lines.
   void set_quiet(bool quiet);

@@ -112,8 +112,8 @@ int run(int argc, char** argv) {
     if (!subcommand->parsed()) continue;
     const auto outcome = action(context);
     if (outcome) return static_cast<int>(*outcome);
-    fmt::print(stderr, "iris {}: {}\n", subcommand->get_name(),
-               shown_message(outcome.error().message));
+    log.print(
+        fmt::format("iris {}: {}", subcommand->get_name(), shown_message(outcome.error().message)));
     return static_cast<int>(outcome.error().code);
   }
   return static_cast<int>(ExitCode::kInput);

@@ -170,6 +170,8 @@ Result<void> check_flags(const CLI::App& app, const ScaleFlags& flags) {
 
 Result<ExitCode> run_scale(const CLI::App& app, const ScaleFlags& flags, Context& context) {
   if (auto checked = check_flags(app, flags); !checked) return tl::unexpected(checked.error());
+  // Replicas are controlled while the log is written, whoever reads it.
+  if (auto started = context.log.start_thread(); !started) return tl::unexpected(started.error());
   auto experiment = scale::load_experiment(flags.experiment);
   if (!experiment) return tl::unexpected(experiment.error());
   if (auto applied = apply(flags, *experiment); !applied) return tl::unexpected(applied.error());

@@ -45,8 +45,10 @@ struct ServeFlags {
   std::optional<std::size_t> max_held;
   std::string read_timeout = "10s";
   std::string write_timeout = "10s";
-  std::string idle_timeout = "60s";
+  std::string idle_timeout = "620s";
   std::string max_connection_age = "300s";
+  std::string drain_delay = "0s";
+  std::string drain_idle_timeout = "10s";
   std::string drain_timeout = "25s";
   std::string max_queueing_time = "1s";
 };
@@ -81,8 +83,8 @@ void define_flags(CLI::App& app, ServeFlags& flags) {
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30))
       ->capture_default_str();
   app.add_option("--max-connections", flags.max_connections,
-                 "Open connections; more get 429 (default: from the limits on descriptors "
-                 "and memory)")
+                 "Open connections; more get 429, but for health (default: from the limits on "
+                 "descriptors and memory)")
       ->check(CLI::PositiveNumber);
   app.add_option("--max-queueing-time", flags.max_queueing_time,
                  "How long a prediction may wait for its turn; one that waited longer gets 429 "
@@ -100,8 +102,8 @@ void define_flags(CLI::App& app, ServeFlags& flags) {
                  "Requests before a connection is closed (0: no bound)")
       ->capture_default_str();
   app.add_option("--max-connection-age", flags.max_connection_age,
-                 "Age at which a connection is closed after an answer, so that clients move over "
-                 "to new replicas")
+                 "Age from which the next answer is a connection's last, so that clients move "
+                 "over to new replicas")
       ->capture_default_str();
   app.add_option("--max-connection-age-jitter", http.max_connection_age_jitter,
                  "Fraction by which each connection's age varies, so that not all move at once")
@@ -118,12 +120,20 @@ void define_flags(CLI::App& app, ServeFlags& flags) {
                  "Of the requests, so many get a line: 0.01 for one in a hundred")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  app.add_option("--drain-timeout", flags.drain_timeout, "From SIGTERM to the end at the latest")
+  app.add_option("--drain-delay", flags.drain_delay,
+                 "From SIGTERM, which fails readiness at once, to the drain")
+      ->capture_default_str();
+  app.add_option("--drain-idle-timeout", flags.drain_idle_timeout,
+                 "How long a drain waits for the next request on an idle connection, within half "
+                 "of --drain-timeout")
+      ->capture_default_str();
+  app.add_option("--drain-timeout", flags.drain_timeout,
+                 "From the beginning of the drain to the end at the latest")
       ->capture_default_str();
 }
 
 Result<void> read_duration(const char* flag, const std::string& text, Nanoseconds& duration,
-                           bool may_be_zero = false) {
+                           bool may_be_zero) {
   const auto value = parse_duration(text);
   if (!value) return input_error("{}: {}", flag, value.error().message);
   if (value->count() <= 0 && !may_be_zero)
@@ -138,18 +148,36 @@ Result<void> read_durations(const ServeFlags& flags, serve::ServiceOptions& serv
     const char* flag;
     const std::string& text;
     Nanoseconds& duration;
+    bool may_be_zero = false;
   } durations[] = {
       {"--read-timeout", flags.read_timeout, http.read_timeout},
       {"--write-timeout", flags.write_timeout, http.write_timeout},
       {"--idle-timeout", flags.idle_timeout, http.idle_timeout},
       {"--max-connection-age", flags.max_connection_age, http.max_connection_age},
+      {"--max-queueing-time", flags.max_queueing_time, http.max_queueing_time, true},
+      {"--drain-delay", flags.drain_delay, service.drain_delay, true},
+      {"--drain-idle-timeout", flags.drain_idle_timeout, http.drain_idle_timeout, true},
       {"--drain-timeout", flags.drain_timeout, service.drain_timeout},
   };
   for (const auto& entry : durations) {
-    if (auto read = read_duration(entry.flag, entry.text, entry.duration); !read) return read;
+    auto read = read_duration(entry.flag, entry.text, entry.duration, entry.may_be_zero);
+    if (!read) return read;
   }
-  return read_duration("--max-queueing-time", flags.max_queueing_time, http.max_queueing_time,
-                       true);
+  return {};
+}
+
+// The last line that it logs.
+void log_ending(const serve::Ending& ending, Log& log) {
+  if (ending.cut == 0 && ending.late == 0) {
+    return log.info("ended; every request was answered, {} in all", ending.answered);
+  }
+  auto line = fmt::format("ended; {} requests were answered", ending.answered);
+  if (ending.cut > 0) line += fmt::format("; {} requests got no answer in time", ending.cut);
+  if (ending.late > 0) {
+    line += fmt::format("; {} arrived after their connection was closed and got no answer",
+                        ending.late);
+  }
+  log.warn("{}", line);
 }
 
 Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {
@@ -170,11 +198,17 @@ Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {
   // Not asked for nothing: a machine with containers has a long list of mounts to read.
   options.threads = flags.threads ? *flags.threads : usable_cpus();
   const std::size_t descriptors = http::raise_descriptor_limit();
-  options.http.max_connections =
-      descriptors > 2 * kOwnDescriptors ? descriptors - kOwnDescriptors : descriptors / 2;
+  const std::size_t own = kOwnDescriptors + (options.threads + 1) * http::Server::kReserve;
+  const std::size_t room = descriptors > 2 * own ? descriptors - own : descriptors / 2;
+  options.http.max_connections = room;
   if (!flags.max_connections || !flags.max_held) fit_into_memory(options);
   options.http.max_connections = flags.max_connections.value_or(options.http.max_connections);
   options.http.max_held_bytes = flags.max_held.value_or(options.http.max_held_bytes);
+  if (options.http.max_connections > room) {
+    context.log.warn("--max-connections {}: the limit on descriptors, {}, has room for {}",
+                     options.http.max_connections, descriptors, room);
+    options.http.max_connections = room;
+  }
 
   options.model_path = flags.model;
   auto file = serve::read_model_file(flags.model, context.clock);
@@ -185,18 +219,21 @@ Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {
   auto service = serve::Service::open(options, std::move(*model), context.clock, context.log);
   if (!service) return tl::unexpected(service.error());
   const auto* scheme = options.credentials.tls_certificate.empty() ? "http" : "https";
+  // The threads that answer come first, where there is room for few.
+  if (auto started = (*service)->start(); !started) return tl::unexpected(started.error());
+  const auto log_thread = context.log.start_thread();
   context.log.info("serving {} on {}://{}, admin {}://{}, {} thread{}", flags.model, scheme,
                    (*service)->address(), scheme, (*service)->admin_address(), options.threads,
                    options.threads == 1 ? "" : "s");
-  if (auto started = (*service)->start(); !started) return tl::unexpected(started.error());
-  const std::size_t cut = (*service)->run();
-  if (cut > 0) {
-    context.log.warn("ended; {} requests got no answer in time", cut);
-  } else {
-    context.log.info("ended; every request was answered, {} in all", (*service)->requests());
+  if (!log_thread) {
+    context.log.warn("log lines that nothing reads at once are dropped: {}",
+                     log_thread.error().message);
   }
-  if ((*service)->is_stuck()) {
+  const serve::Ending ending = (*service)->run();
+  log_ending(ending, context.log);
+  if (ending.stuck) {
     context.log.warn("{}: reading it does not come to an end; leaving it", flags.model);
+    context.log.flush();
     std::_Exit(static_cast<int>(ExitCode::kDone));
   }
   return ExitCode::kDone;

@@ -3,9 +3,12 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <memory>
+#include <span>
+#include <string_view>
 #include <utility>
 
 #include "base/fd.hpp"
@@ -31,6 +34,15 @@ class Channel {
     if (session_) return session_->receive(room, size);
     return result(::recv(socket_.get(), room, size, 0));
   }
+
+  // The first bytes of what receive() would give, which stay there. None within TLS, where they
+  // are not yet decrypted.
+  std::string_view peek(std::span<char> room) const {
+    if (session_) return {};
+    const ssize_t count = ::recv(socket_.get(), room.data(), room.size(), MSG_PEEK | MSG_DONTWAIT);
+    return {room.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0))};
+  }
+  bool is_encrypted() const { return session_ != nullptr; }
 
   ssize_t send(const char* bytes, std::size_t size) {
     if (session_) return session_->send(bytes, size);

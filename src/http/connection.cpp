@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace iris::http {
@@ -13,20 +14,37 @@ using namespace std::chrono_literals;
 // Answers to pipelined requests go out together, up to this size.
 constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
 
-// A connection that wrote its last answer reads on for so long, so that bytes under way from the
-// client do not provoke a reset that takes the answer with it (RFC 9112, section 9.6).
-constexpr auto kLingerTime = 1s;
+// A connection whose sending side has ended reads on for so long, so that bytes under way from the
+// client do not provoke a reset that takes the last answer with it (RFC 9112, section 9.6), and so
+// that a request among them is counted.
+constexpr auto kLingerTime = 2s;
 constexpr std::size_t kLingerBytes = std::size_t{16} << 20;
 
-// A client in full flow sends its next request within this time of an answer; closing its
-// connection earlier would reset that request.
+// A connection that was accepted or answered so short a time ago is not idle: its client may be
+// about to send.
 constexpr auto kDrainGrace = 1s;
-constexpr auto kAgeGrace = 1s;
+
+// A connection above the limit has so long to ask for something.
+constexpr auto kSurplusTime = 2s;
+
+// A request line is looked for in so many bytes.
+constexpr std::size_t kPeekBytes = 64;
 
 // A client that is amidst the handshake when the server drains has so long to end it.
 constexpr auto kDrainHandshakeTime = 1s;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+Fault too_many_connections() {
+  return {429, "connections", "too many connections; try again"};
+}
+
+// The path of a request line in origin form, without its query; empty when it is not whole.
+std::string_view path_of(std::string_view line) {
+  const auto begin = std::min(line.find(' '), line.size() - 1) + 1;
+  const auto end = line.find_first_of(" ?", begin);
+  return end == std::string_view::npos ? std::string_view{} : line.substr(begin, end - begin);
+}
 
 }  // namespace
 
@@ -63,10 +81,22 @@ void Connection::on_ready(const EventLoop::Readiness& readiness) {
   } else if (state_ == State::kReading && channel_.in_handshake()) {
     put_off(server_.handshakes_, readiness.ended);
   } else if (state_ == State::kReading && server_.is_overdue(readiness)) {
-    put_off(server_.refusals_, readiness.ended);
+    if (!is_read_when_overdue()) return put_off(server_.refusals_, readiness.ended);
+    overdue_ = true;
+    read(readiness.ended);
   } else {
     read(readiness.ended);
   }
+}
+
+// A probe of health must not wait behind the refusals of others. Within TLS the first request is
+// read, whatever it is: refusing it costs little beside the handshake that came before.
+bool Connection::is_read_when_overdue() const {
+  if (channel_.is_encrypted()) return requests_ == 0;
+  if (in_request_ || !input_.empty()) return false;
+  std::array<char, kPeekBytes> room{};
+  const auto line = channel_.peek(room);
+  return !line.empty() && server_.handler_.is_vital(path_of(line));
 }
 
 void Connection::put_off(Backlog& backlog, bool ended) {
@@ -104,6 +134,7 @@ void Connection::read(bool ended) {
   const bool more = ended || static_cast<std::size_t>(count) == input_.room_bytes();
   if (more || channel_.holds_more()) await(EventLoop::Interest::kRead);
   if (state_ == State::kLingering) {
+    count_late();
     settle_input();
     lingered_bytes_ += static_cast<std::size_t>(count);
     if (lingered_bytes_ > kLingerBytes) server_.remove(*this);
@@ -168,7 +199,8 @@ bool Connection::process_one(SteadyTime now) {
     if (input_.empty()) return false;
     in_request_ = true;
     continue_sent_ = false;
-    deadline_ = now + server_.options_.read_timeout;
+    const auto patience = server_.options_.read_timeout;
+    deadline_ = now + (surplus_ ? std::min<Nanoseconds>(patience, kSurplusTime) : patience);
   }
   const Progress progress = parser_.feed(input_.unused());
   if (progress == Progress::kHead) {
@@ -203,12 +235,15 @@ void Connection::answer(SteadyTime now) {
   ++requests_;
   const auto& options = server_.options_;
   if (surplus_) {
-    return refuse({429, "connections", "too many connections; try again"});
+    if (!server_.handler_.is_vital(request.path)) return refuse(too_many_connections());
+    close_when_answered(CloseReason::kRequests);
   }
   if (!parser_.keep_alive()) close_when_answered(CloseReason::kClient);
   if (requests_ == options.max_requests_per_connection) close_when_answered(CloseReason::kRequests);
-  if (now >= age_deadline_) close_when_answered(CloseReason::kAge);
-  if (server_.draining_) close_when_answered(CloseReason::kDrain);
+  const bool aged = now >= age_deadline_;
+  if ((aged || server_.draining_) && !more_is_received()) {
+    close_when_answered(aged ? CloseReason::kAge : CloseReason::kDrain);
+  }
 
   const ResponseOptions response_options{.date = server_.date(),
                                          .usual = &server_.usual_heads_,
@@ -358,6 +393,7 @@ void Connection::linger() {
   state_ = State::kLingering;
   set_busy(false);
   deadline_ = server_.now() + kLingerTime;
+  if (!input_.empty()) count_late();
   input_.consume(input_.unused().size());
   settle_input();
   channel_.end_sending();
@@ -370,14 +406,7 @@ void Connection::check(SteadyTime now) {
       if (channel_.in_handshake()) {
         check_handshake(now);
       } else if (in_request_) {
-        if (now < deadline_) return;
-        const std::size_t first = server_.out_.size();
-        refuse({408, "read_timeout", "the request did not end in time"});
-        // Whether it arrives is not waited for: the client was too slow already.
-        const auto answer = server_.written_from(first);
-        channel_.send(answer.data(), answer.size());
-        unwritten_ = 0;
-        linger();
+        check_request(now);
       } else if (input_.empty()) {
         check_idle(now);
       }
@@ -397,10 +426,26 @@ void Connection::check_handshake(SteadyTime now) {
   if (now - active_at_ >= patience) fail(CloseReason::kHandshake);
 }
 
+void Connection::check_request(SteadyTime now) {
+  if (now < deadline_) return;
+  const std::size_t first = server_.out_.size();
+  refuse(surplus_ ? too_many_connections()
+                  : Fault{408, "read_timeout", "the request did not end in time"});
+  // Whether it arrives is not waited for: the client was too slow already.
+  const auto answer = server_.written_from(first);
+  channel_.send(answer.data(), answer.size());
+  unwritten_ = 0;
+  linger();
+}
+
+// A connection that has come of age is not closed for that while it is idle: its client may have
+// sent a request that is still on its way, and would lose it.
 void Connection::check_idle(SteadyTime now) {
   const auto idle = now - active_at_;
-  if (server_.draining_ && idle >= kDrainGrace) return close_idle(CloseReason::kDrain);
-  if (now >= age_deadline_ && idle >= kAgeGrace) return close_idle(CloseReason::kAge);
+  if (surplus_ && idle >= kSurplusTime) return close_idle(CloseReason::kError);
+  if (server_.draining_ && now >= server_.idle_until_ && idle >= kDrainGrace) {
+    return close_idle(CloseReason::kDrain);
+  }
   if (idle >= server_.options_.idle_timeout) return close_idle(CloseReason::kIdle);
 }
 
@@ -415,7 +460,30 @@ bool Connection::bytes_are_waiting() const {
   return ioctl(channel_.fd(), FIONREAD, &count) == 0 && count > 0;
 }
 
+// Behind the request at work.
+bool Connection::more_is_received() const {
+  return input_.unused().size() > parser_.consumed() || bytes_are_waiting();
+}
+
+// What a client sends after it was refused, or after it asked for the end itself, is no request.
+void Connection::count_late() {
+  const bool ended_by_us =
+      close_reason_ != CloseReason::kError && close_reason_ != CloseReason::kClient;
+  if (ended_by_us && !std::exchange(late_, true)) server_.counters_.late.add();
+}
+
+bool Connection::may_give_way() const {
+  if (state_ == State::kLingering) return true;
+  return state_ == State::kReading && !put_off_ && !later_ && !bytes_are_waiting();
+}
+
+void Connection::give_way() {
+  if (state_ != State::kLingering) close_reason_ = CloseReason::kError;
+  server_.remove(*this);
+}
+
 bool Connection::cut() {
+  if (state_ == State::kLingering && bytes_are_waiting()) count_late();
   const bool asked = in_request_ || later_ || bytes_are_waiting();
   const bool lost = state_ == State::kWriting || (state_ == State::kReading && asked);
   if (lost) close_reason_ = CloseReason::kError;

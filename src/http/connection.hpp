@@ -21,7 +21,8 @@ namespace iris::http {
 
 class Connection final : public EventLoop::Watcher, public HeadPlace {
  public:
-  // One that is `surplus` is told so when it asks, and closed.
+  // One that is `surplus` has a vital request answered, is told to try again otherwise, and is
+  // closed.
   Connection(Server& server, Channel channel, SteadyTime now, bool surplus);
   ~Connection();
   Connection(const Connection&) = delete;
@@ -52,6 +53,10 @@ class Connection final : public EventLoop::Watcher, public HeadPlace {
   // Ends it at once, to make room; `fault` says of what. Removes the connection. Only for one whose
   // head has not ended.
   void shed(const Fault& fault);
+  // A surplus connection may be removed in favour of a new one while it has asked for nothing.
+  bool is_surplus() const { return surplus_; }
+  bool may_give_way() const;
+  void give_way();
 
   CloseReason close_reason() const { return close_reason_; }
 
@@ -61,7 +66,7 @@ class Connection final : public EventLoop::Watcher, public HeadPlace {
   enum class State {
     kReading,    // waits for a request or the rest of one
     kWriting,    // waits to write: the rest of answers, or answers to what was read already
-    kLingering,  // has said its last; reads until the client has, too
+    kLingering,  // has ended its sending side; reads until the client ends its own
   };
 
   void await(EventLoop::Interest interest);
@@ -86,7 +91,11 @@ class Connection final : public EventLoop::Watcher, public HeadPlace {
   void close_when_answered(CloseReason reason);
   void close_idle(CloseReason reason);
   bool bytes_are_waiting() const;
+  bool more_is_received() const;
+  bool is_read_when_overdue() const;
+  void count_late();
   void check_handshake(SteadyTime now);
+  void check_request(SteadyTime now);
   void check_idle(SteadyTime now);
   void set_busy(bool busy);
   void count_held_bytes();
@@ -109,6 +118,7 @@ class Connection final : public EventLoop::Watcher, public HeadPlace {
   bool put_off_ = false;  // ready to be read, and waits for the server to have time for it
   bool put_off_end_ = false;
   bool overdue_ = false;  // the request at work waited too long
+  bool late_ = false;     // counted in Counters::late
   std::uint64_t requests_ = 0;
   std::uint64_t unwritten_ = 0;  // answers since the last write
   std::size_t lingered_bytes_ = 0;

@@ -55,6 +55,11 @@ class DurationHistogram {
     sum_ns_.add(ns * count);
   }
   std::uint64_t bucket(std::size_t index) const { return buckets_[index].value(); }
+  std::uint64_t count() const {
+    std::uint64_t sum = 0;
+    for (const auto& bucket : buckets_) sum += bucket.value();
+    return sum;
+  }
   std::uint64_t sum_ns() const { return sum_ns_.value(); }
   static constexpr double upper_s(std::size_t index) {
     return 1e-6 * static_cast<double>(std::uint64_t{1} << index);
@@ -72,6 +77,8 @@ struct alignas(64) Counters {
   Counter requests;            // read to their end
   Counter in_flight;           // begun to be read, and the answer not yet with the kernel
   DurationHistogram duration;  // from read to written
+  // Connections on which a request arrived after the server had ended them: it got no answer.
+  Counter late;
 };
 
 }  // namespace iris::http

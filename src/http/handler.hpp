@@ -2,6 +2,8 @@
 // alone.
 #pragma once
 
+#include <string_view>
+
 #include "http/request.hpp"
 #include "http/response.hpp"
 
@@ -17,7 +19,10 @@ class Handler {
   // Begins and writes the answer; the connection finishes it.
   virtual void handle(const Request& request, Response& response) = 0;
 
-  // The same for what is not a request; the connection closes after it.
+  // Whether a request for this path is answered however full the server is, e.g. one for health.
+  virtual bool is_vital(std::string_view /*path*/) const { return false; }
+
+  // The same as handle() for what is not a request; the connection closes after it.
   virtual void refuse(const Fault& fault, Response& response) = 0;
 
   // The answers since the last call were written, as far as the kernel took them at once.

@@ -1,12 +1,14 @@
 #include "http/listen.hpp"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -126,6 +128,19 @@ Result<Fd> duplicate(const Fd& socket) {
   Fd copy(fcntl(socket.get(), F_DUPFD_CLOEXEC, kFirstInherited));
   if (!copy) return environment_error("cannot duplicate a socket: {}", std::strerror(errno));
   return copy;
+}
+
+// A socket's filter sees a segment from its TCP header on (RFC 9293, section 3.1).
+void drop_new_handshakes(const Fd& listener) {
+  constexpr std::uint32_t kFlagsAt = 13;
+  constexpr std::uint32_t kSyn = 0x02;
+  std::array<sock_filter, 4> code{{
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlagsAt),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, kSyn, 0, 1), BPF_STMT(BPF_RET | BPF_K, 0),  // drop it
+      BPF_STMT(BPF_RET | BPF_K, 0xffff'ffff),  // take all of it
+  }};
+  const sock_fprog filter{.len = code.size(), .filter = code.data()};
+  setsockopt(listener.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
 }
 
 std::string local_address(const Fd& socket) {

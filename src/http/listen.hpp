@@ -22,6 +22,11 @@ Result<std::vector<Fd>> inherited_listeners();
 // A second descriptor of the same socket.
 Result<Fd> duplicate(const Fd& socket);
 
+// From now on the socket takes no new client: what opens a connection is dropped, so that the
+// client tries again a second later, while handshakes that have begun come to their end. Where the
+// kernel does not let us, nothing changes.
+void drop_new_handshakes(const Fd& listener);
+
 // The address a socket is bound to, as it stands in a URL: "127.0.0.1:8080", "[::1]:8080".
 std::string local_address(const Fd& socket);
 

@@ -2,11 +2,13 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <utility>
 
 #include "http/connection.hpp"
+#include "http/listen.hpp"
 
 namespace iris::http {
 namespace {
@@ -17,8 +19,9 @@ using namespace std::chrono_literals;
 constexpr auto kTick = 100ms;
 constexpr auto kDrainTick = 10ms;
 
-// So long a draining server accepts from a socket that another one has, too.
-constexpr auto kSharedDrainTime = 200ms;
+// So long a draining server accepts clients whose handshake had begun before the listener stopped
+// to take new ones.
+constexpr auto kHandshakeTime = 200ms;
 
 // From the last large body to giving back what it needed.
 constexpr auto kKeepRoom = 2s;
@@ -36,9 +39,6 @@ constexpr auto kQuick = 50us;
 // Nobody's answer waits for a request as long as that.
 constexpr std::size_t kLongRequestBytes = 4096;
 
-// Connections above the limit that are held to be told so; above these, clients wait in the queue.
-constexpr std::size_t kRefusedAtATime = 64;
-
 }  // namespace
 
 Server::Server(EventLoop& loop, const ServerOptions& options, Handler& handler, Counters& counters,
@@ -49,7 +49,9 @@ Server::Server(EventLoop& loop, const ServerOptions& options, Handler& handler, 
       counters_(counters),
       clock_(clock),
       random_(static_cast<std::minstd_rand::result_type>(seed)),
-      timer_(loop, [this] { tick(); }) {}
+      timer_(loop, [this] { tick(); }) {
+  surplus_.reserve(kReserve);
+}
 
 Server::~Server() {
   loop_.forget_background(*this);
@@ -93,12 +95,17 @@ void Server::accept_queued() {
 
 // Returns whether there may be more.
 bool Server::accept_one() {
-  if (connections_.size() >= options_.max_connections + kRefusedAtATime) {
-    pause_accepting();
-    return false;
+  Connection* leaves = nullptr;
+  if (is_full() && surplus_.size() >= kReserve) {
+    leaves = find_idle_surplus();
+    if (leaves == nullptr) {
+      pause_accepting();
+      return false;
+    }
   }
   Fd socket(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (socket) {
+    if (leaves != nullptr) leaves->give_way();
     add(std::move(socket));
     return true;
   }
@@ -108,14 +115,27 @@ bool Server::accept_one() {
   return code == ECONNABORTED || code == EINTR || code == EPROTO;
 }
 
+bool Server::is_full() const {
+  return connections_.size() - surplus_.size() >= options_.max_connections;
+}
+
+// The oldest that asks for nothing; null when there is none.
+Connection* Server::find_idle_surplus() {
+  answer_batch();
+  const auto oldest = std::find_if(surplus_.begin(), surplus_.end(),
+                                   [](const Connection* one) { return one->may_give_way(); });
+  return oldest == surplus_.end() ? nullptr : *oldest;
+}
+
 void Server::add(Fd socket) {
   make_room_for_one();
-  const bool surplus = connections_.size() >= options_.max_connections;
+  const bool surplus = is_full();
   auto channel = open_channel(std::move(socket));
   if (!channel) return;
   auto connection = std::make_unique<Connection>(*this, std::move(*channel), now(), surplus);
   if (!connection->start()) return;
   connection->index = connections_.size();
+  if (surplus) surplus_.push_back(connection.get());
   connections_.push_back(std::move(connection));
   counters_.accepted.add();
   counters_.connections.add();
@@ -137,6 +157,7 @@ void Server::remove(Connection& connection) {
     refusals_.forget(connection);
     handshakes_.forget(connection);
   }
+  if (connection.is_surplus()) std::erase(surplus_, &connection);
   const std::size_t index = connection.index;
   std::swap(connections_[index], connections_.back());
   connections_[index]->index = index;
@@ -199,7 +220,7 @@ void Server::shed_heads() {
 // Where all connections are taken, the oldest request that has not even got its head across gives
 // way to a client that may have more to say.
 void Server::make_room_for_one() {
-  if (connections_.size() < options_.max_connections || heads_.empty()) return;
+  if (!is_full() || heads_.empty()) return;
   answer_batch();
   if (heads_.empty()) return;
   static_cast<Connection&>(heads_.oldest())
@@ -230,16 +251,15 @@ void Server::tick() {
   answer_batch();  // what was received has not come too late
   if (stopped_) return;
   const SteadyTime time = now();
-  // What was on its way to this process is accepted still.
-  if (draining_ && listener_is_shared_ && time - draining_since_ >= kSharedDrainTime) {
-    close_listener();
-  }
+  if (draining_ && listener_) drain_listener(time);
   // Backwards, because the last takes the place of one that is removed.
   for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->check(time);
   if (stopped_) return;
   if (accept_paused_ && listener_) resume_accepting();
   release_memory(time);
-  if (!connections_.empty() || accept_paused_ || large_until_) arm_tick();
+  if (!connections_.empty() || accept_paused_ || large_until_ || (draining_ && listener_)) {
+    arm_tick();
+  }
   finish_drain_if_done();
 }
 
@@ -255,19 +275,34 @@ void Server::release_memory(SteadyTime now) {
   handler_.release_memory();
 }
 
+// A listener that is closed resets what is in its queue, where a client may have sent its request
+// already. So it first takes no new clients, then accepts those that were on their way, then
+// closes.
+void Server::drain_listener(SteadyTime time) {
+  if (!listener_closes_at_) {
+    const bool awaited = !listener_is_shared_ && !connections_.empty() && time < idle_until_;
+    if (awaited) return;
+    // The queue of a shared one is another's, too: that one answers what is in it.
+    if (!listener_is_shared_) drop_new_handshakes(listener_);
+    listener_closes_at_ = time + kHandshakeTime;
+  } else if (time >= *listener_closes_at_) {
+    if (accept_paused_) return;
+    while (accept_one()) {
+    }
+    if (!accept_paused_) close_listener();
+  }
+}
+
 void Server::drain(std::function<void()> done) {
   draining_ = true;
-  draining_since_ = now();
+  idle_until_ = now() + options_.drain_idle_timeout;
   drained_ = std::move(done);
   ticking_ = true;
   timer_.expire_after(0ns);
 }
 
 void Server::finish_drain_if_done() {
-  if (!draining_ || !drained_ || !connections_.empty()) return;
-  if (listener_) accept_queued();
-  if (!connections_.empty()) return;
-  close_listener();
+  if (!draining_ || !drained_ || !connections_.empty() || listener_) return;
   stopped_ = true;
   std::exchange(drained_, nullptr)();
 }

@@ -39,16 +39,19 @@ class Connection;
 struct ServerOptions {
   ParserLimits limits{};
   Nanoseconds read_timeout = std::chrono::seconds(10);   // from a request's first byte to its last
-  Nanoseconds idle_timeout = std::chrono::seconds(60);   // without a request
+  Nanoseconds idle_timeout = std::chrono::seconds(620);  // without a request
   Nanoseconds write_timeout = std::chrono::seconds(10);  // without a byte taken by the client
   Nanoseconds max_connection_age = std::chrono::seconds(300);
   double max_connection_age_jitter = 0.2;         // ± this fraction, for each connection its own
   std::uint64_t max_requests_per_connection = 0;  // 0: no bound
-  // More are answered with 429. In their favour, those whose request's head has begun and not ended
-  // are closed, the oldest first.
+  // Above these only vital requests are answered; others get 429. See Server::kReserve. Those whose
+  // request's head has begun and not ended are closed in favour of new ones, the oldest first.
   std::size_t max_connections = 10'000;
-  // Bytes of requests partly read and of answers not yet taken. Beyond it the same go first, then
-  // those that add to it.
+  // How long a drain waits for the next request on an idle connection, which then learns of the end
+  // from the answer.
+  Nanoseconds drain_idle_timeout = std::chrono::seconds(10);
+  // Bytes of requests partly read and of answers not yet taken. Beyond it unfinished heads go
+  // first, then those that add to it.
   std::size_t max_held_bytes = limits::kHeldBytes;
   // Admission; 0: no bound. A request that finds more than so many others ready, or that waited
   // for longer, is told to the handler as overdue.
@@ -67,6 +70,10 @@ struct Listening {
 
 class Server final : EventLoop::Watcher, EventLoop::Background {
  public:
+  // So many connections above the limit are held at a time. A new one takes the place of the oldest
+  // that has asked for nothing, so that silent clients do not keep out a probe of health.
+  static constexpr std::size_t kReserve = 64;
+
   // Throws std::system_error when the process is out of descriptors.
   Server(EventLoop& loop, const ServerOptions& options, Handler& handler, Counters& counters,
          const Clock& clock, std::uint64_t seed);
@@ -76,8 +83,9 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
 
   void listen(Fd socket, const Listening& listening = {});
 
-  // Answers on, with "Connection: close"; closes idle connections; accepts what is still queued.
-  // Calls `done` once when nothing is left, and no longer listens then.
+  // Answers on, with "Connection: close", and accepts while there are connections, for
+  // drain_idle_timeout at most. Then closes the listener and the connections that are idle, and
+  // calls `done` once when nothing is left.
   void drain(std::function<void()> done);
 
   // Ends everything at once; returns how many requests lost their answer.
@@ -91,7 +99,10 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   void on_ready(const EventLoop::Readiness& readiness) override;  // a connection is in the queue
   void pause_accepting();
   void resume_accepting();
+  void drain_listener(SteadyTime time);
   void close_listener();
+  bool is_full() const;
+  Connection* find_idle_surplus();
   void accept_queued();
   bool accept_one();
   void add(Fd socket);
@@ -132,9 +143,11 @@ class Server final : EventLoop::Watcher, EventLoop::Background {
   bool stopped_ = false;
   bool draining_ = false;
   bool listener_is_shared_ = false;
-  SteadyTime draining_since_{};
+  SteadyTime idle_until_{};  // of a drain: then it waits no longer for idle connections
+  std::optional<SteadyTime> listener_closes_at_;
   std::function<void()> drained_;
   std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<Connection*> surplus_;  // those of them above the limit, the oldest first
   // Refusing an overdue request costs nearly as much as answering it, and a handshake fifty times
   // as much: neither may take the time of those who wait for answers.
   Backlog refusals_{loop_, 0.05};

@@ -5,9 +5,11 @@
 #include <atomic>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "http/handler.hpp"
 #include "serve/access.hpp"
+#include "serve/answers.hpp"
 #include "serve/metrics.hpp"
 #include "serve/model_store.hpp"
 #include "serve/reloader.hpp"
@@ -29,6 +31,7 @@ class AdminRoutes final : public http::Handler {
 
   void handle(const http::Request& request, http::Response& response) override;
   void refuse(const http::Fault& fault, http::Response& response) override;
+  bool is_vital(std::string_view path) const override { return find_health_route(path) != nullptr; }
 
  private:
   void load(const http::Request& request, http::Response& response);

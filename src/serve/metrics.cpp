@@ -85,6 +85,10 @@ void write_connections(Page& page) {
     page.sample(fmt::format("{{reason=\"{}\"}}", http::kCloseReasonNames[i]),
                 page.sum([&](auto& w) -> auto& { return w.http.closed[i]; }));
   }
+  page.single(
+      "iris_requests_late_total", "counter",
+      "Requests that arrived after their connection was closed, and got no answer.",
+      [](auto& w) -> auto& { return w.http.late; });
 }
 
 // The sum over the threads of one of their histograms; `labels` as "a=\"b\",", or empty.
@@ -207,6 +211,9 @@ std::string render_metrics(const Workers& workers, const ServedModel& model,
       "iris_access_log_write_failures_total", "counter",
       "Writes of the access log that failed, e.g. to a full disk; its lines are tried again.");
   page.sample("", control.access_log_failures);
+  page.metric("iris_log_lines_dropped_total", "counter",
+              "Lines of the log that nothing read in time.");
+  page.sample("", control.log_lines_dropped);
   return page.take();
 }
 

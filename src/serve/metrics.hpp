@@ -38,6 +38,7 @@ struct ControlMetrics {
   std::array<http::Counter, kAccessReasons.size()> admin_refused;
   std::uint64_t access_log_dropped = 0;
   std::uint64_t access_log_failures = 0;
+  std::uint64_t log_lines_dropped = 0;
 };
 
 // Why requests were refused. The last stands for what is not in the list, which is a bug.

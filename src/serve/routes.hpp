@@ -38,6 +38,7 @@ class ServiceRoutes final : public http::Handler {
 
   void handle(const http::Request& request, http::Response& response) override;
   void refuse(const http::Fault& fault, http::Response& response) override;
+  bool is_vital(std::string_view path) const override { return find_health_route(path) != nullptr; }
   void written(SteadyTime now) override { phases_.written(now); }
 
   void release_memory() override;

@@ -2,11 +2,13 @@
 
 #include <malloc.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <optional>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/fd.hpp"
@@ -38,7 +40,7 @@ constexpr Nanoseconds kReloadPatience = std::chrono::milliseconds(200);
 
 // From the first signal to the end, where everything goes as it should.
 Nanoseconds time_to_end(const ServiceOptions& options) {
-  return options.drain_timeout + kReloadPatience + std::chrono::seconds(2);
+  return options.drain_delay + options.drain_timeout + kReloadPatience + std::chrono::seconds(2);
 }
 
 // One thread with its own loop, connections and counts.
@@ -58,6 +60,8 @@ struct Worker {
 // What is said of the whole service, for one of its threads.
 http::ServerOptions share_of_one_thread(const ServiceOptions& options) {
   http::ServerOptions http = options.http;
+  // What follows the wait for idle connections is to have its time, too.
+  http.drain_idle_timeout = std::min(http.drain_idle_timeout, options.drain_timeout / 2);
   const auto share = [&options](std::size_t whole) {
     return std::max<std::size_t>(1, whole / options.threads);
   };
@@ -125,7 +129,7 @@ struct Service::State {
   void abort();
   Result<void> start();
   void join();
-  std::size_t run();
+  Ending run();
 
   ServiceOptions options;
   ModelStore models;
@@ -141,6 +145,7 @@ struct Service::State {
   // From before anybody can know of the service, so that a signal that comes early waits for run().
   const Signals signals{control, time_to_end(options),
                         [this](int signal) { signal == SIGHUP ? reload_all() : end(); }};
+  http::Timer drain_begin{control, [this] { drain(); }};
   http::Timer drain_deadline{control, [this] { abort(); }};
   http::Timer access_log_flush{control, [this] { flush_access_log(); }};
   http::Timer memory_trim{control, [] { malloc_trim(0); }};
@@ -149,19 +154,20 @@ struct Service::State {
   AdminRoutes admin_routes;
   http::Server admin;
   std::vector<std::unique_ptr<Worker>> workers;
+  bool drains = false;      // drain() was called
   std::size_t drained = 0;  // workers with nothing left
-  std::atomic<std::size_t> cut{0};
+  std::atomic<std::uint64_t> cut{0};
   Reloader reloader{
       options.model_path, models, control_metrics.reloads, clock, log, [this](auto retired) {
         retire(retired);
       }};
   std::optional<FileWatch> watch;
-  bool stuck = false;
 };
 
 AdminTasks Service::State::admin_tasks() {
   AdminTasks tasks;
   tasks.metrics_page = [this] {
+    control_metrics.log_lines_dropped = log.dropped_lines();
     return render_metrics(metrics, *models.current(), control_metrics, options.version);
   };
   if (options.model_path.empty()) return tasks;
@@ -267,14 +273,19 @@ void Service::State::trim_soon() {
 void Service::State::end() {
   if (draining.exchange(true)) {
     log.warn("second signal: ending at once");
+    drain_begin.cancel();
+    drain();
     return abort();
   }
-  log.info("draining: answering what is under way, for {:.0f} s at most",
-           to_seconds(options.drain_timeout));
-  drain();
+  if (options.drain_delay <= Nanoseconds{0}) return drain();
+  log.info("readiness fails from now on; serving on for {:.1f} s", to_seconds(options.drain_delay));
+  drain_begin.expire_after(options.drain_delay);
 }
 
 void Service::State::drain() {
+  if (std::exchange(drains, true)) return;
+  log.info("draining: answering what is under way, for {:.0f} s at most",
+           to_seconds(options.drain_timeout));
   for (const auto& worker : workers) {
     worker->loop.post([this, &worker = *worker] {
       worker.server.drain([this, &worker] {
@@ -304,10 +315,6 @@ Result<void> Service::State::start() {
     }
     worker->thread = std::move(*thread);
   }
-  if (auto started = reloader.start(); !started) {
-    log.warn("no file can be read again, until there is room for a thread: {}",
-             started.error().message);
-  }
   return {};
 }
 
@@ -317,16 +324,24 @@ void Service::State::join() {
   }
 }
 
-std::size_t Service::State::run() {
+Ending Service::State::run() {
   // Who has asked already is answered first, where there is one processor for all.
   std::this_thread::yield();
+  if (auto started = reloader.start(); !started) {
+    log.warn("no file can be read again, until there is room for a thread: {}",
+             started.error().message);
+  }
   watch_files();
   if (access_log) flush_access_log();
   control.run();
   join();
   if (access_log) access_log->flush();
-  stuck = !reloader.stop(kReloadPatience);
-  return cut;
+  Ending ending{.cut = cut, .stuck = !reloader.stop(kReloadPatience)};
+  for (const auto& worker : metrics) {
+    ending.answered += worker->http.duration.count();
+    ending.late += worker->http.late.value();
+  }
+  return ending;
 }
 
 Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -355,19 +370,11 @@ std::string Service::address() const {
 std::string Service::admin_address() const {
   return state_->admin_address;
 }
-std::uint64_t Service::requests() const {
-  std::uint64_t sum = 0;
-  for (const auto& worker : state_->metrics) sum += worker->http.requests.value();
-  return sum;
-}
 Result<void> Service::start() {
   return state_->start();
 }
-std::size_t Service::run() {
+Ending Service::run() {
   return state_->run();
-}
-bool Service::is_stuck() const {
-  return state_->stuck;
 }
 
 }  // namespace iris::serve

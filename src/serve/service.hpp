@@ -25,7 +25,9 @@ struct ServiceOptions {
   std::string admin_host = "127.0.0.1";
   std::uint16_t admin_port = 9090;  // 0: any
   std::size_t threads = 1;
-  Nanoseconds drain_timeout = std::chrono::seconds(25);
+  // From the first signal on readiness fails; for so long everything else goes on as before.
+  Nanoseconds drain_delay{0};
+  Nanoseconds drain_timeout = std::chrono::seconds(25);  // from then on
   std::string access_log{};     // a path, "-" for standard output, empty for none
   double access_log_share = 1;  // of the requests, by even choice
   // max_connections, max_held_bytes and max_waiting are those of the whole service.
@@ -33,6 +35,16 @@ struct ServiceOptions {
   CredentialPaths credentials{};
   std::string model_path{};  // loaded again when asked to or changed; empty: never
   std::string version{};     // of the program
+};
+
+// What became of the requests of a service that has ended.
+struct Ending {
+  std::uint64_t answered = 0;
+  std::uint64_t cut = 0;   // were under way when its time was over, and got no answer
+  std::uint64_t late = 0;  // arrived after their connection was closed, and got none either
+  // A file that is read at this moment does not come, e.g. from a mount that is gone. The thread
+  // that waits for it cannot be ended: leave by _Exit().
+  bool stuck = false;
 };
 
 class Service {
@@ -50,23 +62,17 @@ class Service {
   std::string address() const;
   std::string admin_address() const;
 
-  // Starts the threads that serve, then the one that loads. Fails when the machine lets no thread
-  // start; without the last it serves all the same, and refuses to load.
+  // Starts the threads that serve. Fails when the machine lets one of them not start.
   Result<void> start();
 
-  // After start(). On SIGHUP, and when they change, the model (reloader.hpp) and the credentials
+  // After start(). Starts the thread that loads; without it, it serves all the same and refuses to
+  // load. On SIGHUP, and when they change, the model (reloader.hpp) and the credentials
   // are read again.
   //
-  // Serves until SIGTERM or SIGINT, then drains: readiness fails, answers close their connections,
-  // and it returns when the last is written or the drain timeout is over. A second signal ends it
-  // at once. Returns how many requests lost their answer.
-  std::size_t run();
-  // After run(): a file that is read at this moment does not come, e.g. from a mount that is gone.
-  // The thread that waits for it cannot be ended: leave by _Exit().
-  bool is_stuck() const;
-
-  // Read to their end so far.
-  std::uint64_t requests() const;
+  // Serves until SIGTERM or SIGINT. Then readiness fails, and after drain_delay it drains: answers
+  // close their connections, and it returns when the last is written or the drain timeout is over.
+  // A second signal ends it at once.
+  Ending run();
 
  private:
   struct State;

@@ -1,8 +1,11 @@
 """How `iris serve` begins and ends: sockets handed over, a port in use, SIGTERM under load."""
 
+import contextlib
+import http.client
 import json
 import os
 import pickle
+import resource
 import signal
 import socket
 import subprocess
@@ -79,6 +82,120 @@ def test_the_drain_has_a_deadline(start_server):
         code, log = server.terminate(timeout=5)
     assert code == 0
     assert b"1 requests got no answer in time" in log
+
+
+def test_a_drain_waits_for_idle_connections_and_tells_them_with_an_answer(start_server):
+    server = start_server("--drain-idle-timeout", "3s")
+    with requests.Session() as idle, requests.Session() as silent:
+        for session in (idle, silent):
+            assert session.get(f"{server.url}/health", timeout=5).status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(1.5)
+        last = idle.post(f"{server.url}/predict", data=BODY, headers=HEADERS, timeout=5)
+        assert (last.status_code, last.headers["Connection"]) == (200, "close")
+        assert server.process.poll() is None
+        code, log = server.end()
+    assert code == 0
+    assert b"every request was answered, 3 in all" in log
+
+
+def test_what_arrives_after_the_end_of_a_connection_is_counted_and_said(start_server):
+    server = start_server("--idle-timeout", "200ms")
+    with server.connect() as client:
+        assert client.recv(100) == b"", "only its sending side ends"
+        client.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.recv(100) == b""
+        deadline = time.monotonic() + 10
+        while "iris_requests_late_total 1\n" not in metrics(server):
+            assert time.monotonic() < deadline
+    code, log = server.terminate()
+    assert code == 0
+    assert b"ended; 0 requests were answered; 1 arrived after their connection was closed" in log
+
+
+def metrics(server):
+    return requests.get(f"{server.admin_url}/metrics", timeout=5).text
+
+
+def ask(url, method, path, body=None):
+    """Status and head of an answer on a connection of its own, which ends with it."""
+    connection = http.client.HTTPConnection(url.split("//")[1], timeout=10)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, HEADERS)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, answer.headers
+
+
+def test_readiness_fails_for_the_delay_while_all_is_served(start_server):
+    server = start_server("--drain-delay", "3s")
+    server.process.send_signal(signal.SIGTERM)
+    server.log.wait_for(b"readiness fails from now on")
+    began = time.monotonic()
+    while time.monotonic() - began < 2:
+        for url in (server.url, server.admin_url):
+            assert ask(url, "GET", "/v2/health/ready")[0] == 503
+            assert ask(url, "GET", "/v2/health/live")[0] == 200
+        status, head = ask(server.url, "POST", "/predict", BODY)
+        assert status == 200
+        assert "Connection" not in head, "it is not told to go elsewhere yet"
+    assert server.process.wait(timeout=10) == 0
+
+
+def test_a_second_signal_ends_the_delay_at_once(start_server):
+    server = start_server("--drain-delay", "60s")
+    with server.connect() as partial:
+        partial.sendall(b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
+        time.sleep(0.2)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        code, log = server.terminate(timeout=10)
+    assert code == 0
+    assert b"1 requests got no answer in time" in log
+
+
+HEALTH = ("/health", "/v2/health/live", "/v2/health/ready")
+
+
+def test_health_is_answered_beyond_the_limit_of_connections(start_server):
+    """Each probe of a kubelet comes on a connection of its own."""
+    server = start_server("--max-connections", 2, "--threads", 1)
+    admin = server.admin_url.rsplit(":", 1)[1]
+    limits = {server.address: 2, ("127.0.0.1", int(admin)): 64}
+    for address, limit in limits.items():
+        url = "http://{}:{}".format(*address)
+        held = []
+        # As many as the limit, then more that say nothing or only half of something.
+        for i in range(limit + 150):
+            held.append(socket.create_connection(address, timeout=10))
+            if i >= limit and i % 2:
+                held[-1].sendall(b"GET /health HTTP/1.1\r\n")
+        for path in HEALTH:
+            answer = requests.get(url + path, timeout=10)
+            assert (answer.status_code, answer.headers["Connection"]) == (200, "close"), path
+        other = requests.get(url + ("/v2" if limit == 2 else "/metrics"), timeout=10)
+        assert (other.status_code, "Retry-After" in other.headers) == (429, True)
+        # Those within the limit are served as ever.
+        held[0].sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert b"200 OK" in held[0].recv(4096)
+        for client in held:
+            client.close()
+
+
+def test_more_connections_than_descriptors_leave_room_for_health(start_server):
+    """A limit that the process cannot have must not leave it without a descriptor for a probe."""
+    server = start_server(
+        "--max-connections", 100_000, "--threads", 1,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (512, 512)),
+    )  # fmt: skip
+    held = [server.connect() for _ in range(600)]
+    for path in HEALTH:
+        assert requests.get(server.url + path, timeout=10).status_code == 200
+        assert requests.get(server.admin_url + path, timeout=10).status_code == 200
+    for client in held:
+        client.close()
+    _, log = server.terminate()
+    assert b"--max-connections 100000: the limit on descriptors, 512, has room for " in log
 
 
 def test_connections_end_by_age_and_by_count(start_server):

@@ -2,6 +2,7 @@
 the rules that a schema does not know, and as `kubectl kustomize` renders them."""
 
 import copy
+import re
 import shutil
 import subprocess
 import sys
@@ -98,6 +99,32 @@ def pod_violations(pod):
                 yield f"no {kind}"
 
 
+@pytest.fixture(scope="session")
+def durations(run_iris):
+    """What `iris serve` does unless it is told otherwise, in seconds, by flag."""
+    text = run_iris("serve", "--help").stdout
+    found = re.findall(r"(--drain[a-z-]*) TEXT=(\d+)s\b", text)
+    assert len(found) == 3, text
+    return {flag: int(value) for flag, value in found}
+
+
+def drain_violations(pod, durations):
+    """From the pod's deletion to its end: each step has its time, and all of them together."""
+    container = pod["containers"][0]
+    for arg in container["args"]:
+        flag, _, value = arg.partition("=")
+        if flag in durations:
+            durations = {**durations, flag: int(value.removesuffix("s"))}
+    sleep_s = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    before_s = sleep_s + durations["--drain-delay"]
+    if before_s < 5:
+        yield "stops before its endpoints are gone"
+    if before_s + durations["--drain-timeout"] >= pod.get("terminationGracePeriodSeconds", 30):
+        yield "is killed while it drains"
+    if 2 * durations["--drain-idle-timeout"] > durations["--drain-timeout"]:
+        yield "has no time left to answer what comes while it waits for idle connections"
+
+
 def deployment_violations(deployment):
     """What a service needs beyond a pod."""
     spec = deployment["spec"]
@@ -112,12 +139,6 @@ def deployment_violations(deployment):
         yield "lacks a probe"
     elif probes[1]["httpGet"]["path"] == probes[2]["httpGet"]["path"]:
         yield "asks the same for readiness and liveness"
-    drain_s = 25  # --drain-timeout unless told
-    sleep_s = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-    if sleep_s == 0:
-        yield "stops before its endpoints are gone"
-    if sleep_s + drain_s >= pod.get("terminationGracePeriodSeconds", 30):
-        yield "is killed while it drains"
     if not pod.get("topologySpreadConstraints"):
         yield "may put all replicas on one node"
 
@@ -129,6 +150,30 @@ def test_pods_run_under_the_restricted_standard(repo, name):
 
 def test_the_deployment_is_ready_for_traffic_and_for_rollouts(repo):
     assert list(deployment_violations(objects(repo, "deployment.yaml")[0])) == []
+
+
+def test_the_steps_of_the_end_fit_into_the_grace_period(repo, durations):
+    pod = objects(repo, "deployment.yaml")[0]["spec"]["template"]["spec"]
+    assert list(drain_violations(pod, durations)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("--drain-delay=5s", "--drain-delay=0s", "stops before its endpoints are gone"),
+        ("--drain-delay=5s", "--drain-delay=10s", "is killed while it drains"),
+        ("--drain-delay=5s", "--drain-timeout=35s", "is killed while it drains"),
+        ("--drain-delay=5s", "--drain-idle-timeout=20s", "has no time left"),
+        ("PeriodSeconds: 35", "PeriodSeconds: 30", "is killed while it drains"),
+        ("          securityContext:", "          lifecycle: {preStop: {sleep: {seconds: 5}}}\n"
+         "          securityContext:", "is killed while it drains"),
+    ],
+)  # fmt: skip
+def test_an_end_without_enough_time_is_refused(repo, durations, old, new, found):
+    text = (repo / "k8s" / "deployment.yaml").read_text()
+    assert old in text
+    pod = yaml.safe_load(text.replace(old, new))["spec"]["template"]["spec"]
+    assert any(found in violation for violation in drain_violations(pod, durations))
 
 
 def without(*path):
@@ -155,8 +200,6 @@ CONTAINER = (*POD, "containers", 0)
         (without(*CONTAINER, "resources", "limits", "memory"), "no limits"),
         (without(*CONTAINER, "livenessProbe"), "lacks a probe"),
         (without(*CONTAINER, "readinessProbe"), "lacks a probe"),
-        (without(*CONTAINER, "lifecycle"), "stops before its endpoints are gone"),
-        (without(*POD, "terminationGracePeriodSeconds"), "is killed while it drains"),
         (without(*POD, "topologySpreadConstraints"), "may put all replicas on one node"),
         (
             lambda manifest: manifest["spec"].update(replicas=2),

@@ -201,7 +201,7 @@ def test_over_the_admission_limit(start_server):
     server = start_server("--max-connections", 1, "--threads", 1)
     with requests.Session() as first:
         assert first.get(f"{server.url}/health", timeout=10).status_code == 200
-        status, head, _ = curl(f"{server.url}/health")
+        status, head, _ = curl(f"{server.url}/v2")
         assert (status, "Retry-After: 1" in head) == (429, True)
         assert first.get(f"{server.url}/health", timeout=10).status_code == 200
 

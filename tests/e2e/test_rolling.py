@@ -10,7 +10,7 @@ import time
 
 import pytest
 import requests
-from serving import read_startup_line
+from serving import LogReader, Server, read_urls
 from wrk import Wrk
 
 CONNECTIONS = 1000
@@ -31,16 +31,17 @@ def take_over(iris, model):
             stderr=subprocess.PIPE,
         )
         started.append(process)
-        urls = re.findall(r"http://\S+?:\d+", read_startup_line(process))
+        log = LogReader(process)
+        server = Server(process, *read_urls(log), log)
         # It serves from the moment on when its admin port answers.
-        assert requests.get(f"{urls[1]}/health", timeout=10).status_code == 200
-        return process
+        assert requests.get(f"{server.admin_url}/health", timeout=10).status_code == 200
+        return server
 
     yield start
     for process in started:
         if process.poll() is None:
             process.kill()
-            process.communicate()
+            process.wait()
 
 
 def answered(log):
@@ -61,15 +62,14 @@ def replace_again_and_again(take_over, tmp_path, *flags):
         for _ in range(REPLACEMENTS):
             successor = take_over(listener, *flags)
             time.sleep(0.2)
-            server.terminate()
-            logs.append(server.communicate(timeout=30)[1].decode())
-            assert server.returncode == 0, logs[-1]
+            code, log = server.terminate()
+            logs.append(log.decode())
+            assert code == 0, logs[-1]
             server = successor
             time.sleep(0.3)
         assert load.process.poll() is None, "the load ended before the last replacement"
         counted = load.result()
-        server.terminate()
-        logs.append(server.communicate(timeout=30)[1].decode())
+        logs.append(server.terminate()[1].decode())
     return counted, logs
 
 

@@ -28,13 +28,27 @@ std::int64_t scaled(std::int64_t milli, double factor) {
   return std::max<std::int64_t>(1, std::llround(static_cast<double>(milli) * factor));
 }
 
+void set_duration(Flag& flag, Nanoseconds duration) {
+  flag.set(fmt::format("{}ms", std::chrono::round<std::chrono::milliseconds>(duration).count()));
+}
+
+// --drain-delay at the run's pace: like a preStop sleep, it is the time that endpoints take.
+Result<void> scale_drain_delay(ReplicaPlan& plan, double time_scale, const std::string& place) {
+  Flag flag(plan.argv, "--drain-delay");
+  if (!flag.found()) return {};
+  const auto given = parse_duration(flag.value());
+  if (!given) return input_error("{}: --drain-delay: {}", place, given.error().message);
+  set_duration(flag, divided(*given, time_scale));
+  return {};
+}
+
 // --max-connection-age at the run's pace. Sets plan.connection_age to the oldest a connection gets.
 Result<void> scale_connection_age(ReplicaPlan& plan, double time_scale, const std::string& place) {
   const auto given = connection_age(plan.argv);
   if (!given) return input_error("{}: {}", place, given.error().message);
   const auto age = std::max<Nanoseconds>(divided(*given, time_scale), std::chrono::milliseconds(1));
-  const auto whole_ms = std::chrono::round<std::chrono::milliseconds>(age).count();
-  Flag(plan.argv, "--max-connection-age").set(fmt::format("{}ms", whole_ms));
+  Flag flag(plan.argv, "--max-connection-age");
+  set_duration(flag, age);
   plan.connection_age = oldest_connection(plan.argv, age);
   return {};
 }
@@ -118,6 +132,9 @@ Result<ReplicaPlan> plan_replica(const kube::Deployment& deployment, const PlanO
   plan_limits(container, options.cpu_factor, plan);
   plan_paces(container, options.time_scale, plan);
   if (auto done = scale_connection_age(plan, options.time_scale, place); !done) {
+    return tl::unexpected(done.error());
+  }
+  if (auto done = scale_drain_delay(plan, options.time_scale, place); !done) {
     return tl::unexpected(done.error());
   }
   return plan;

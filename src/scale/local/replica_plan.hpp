@@ -54,8 +54,8 @@ struct ReplicaPlan {
 };
 
 // The Deployment's first container. Paces are divided by the time scale: the readiness period, the
-// preStop sleep, --max-connection-age. What takes its own time is not: the probe's timeout, the
-// grace period. `place` names the manifest in errors.
+// preStop sleep, --drain-delay, --max-connection-age. What takes its own time is not: the probe's
+// timeout, the grace period. `place` names the manifest in errors.
 Result<ReplicaPlan> plan_replica(const kube::Deployment& deployment, const PlanOptions& options,
                                  const std::string& place);
 

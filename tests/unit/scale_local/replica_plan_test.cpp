@@ -28,8 +28,9 @@ TEST(PlanReplica, IsTheShippedDeploymentAtTenTimesThePace) {
   const auto plan =
       plan_replica(shipped(), {"/bin/iris", "m.onnx", 10, 0.45}, "k8s/deployment.yaml");
   ASSERT_TRUE(plan) << plan.error().message;
-  EXPECT_EQ(plan->argv, (std::vector<std::string>{"/bin/iris", "serve", "--model", "m.onnx",
-                                                  "--max-connection-age=3000ms"}));
+  EXPECT_EQ(plan->argv,
+            (std::vector<std::string>{"/bin/iris", "serve", "--model", "m.onnx",
+                                      "--max-connection-age=3000ms", "--drain-delay=500ms"}));
   EXPECT_EQ(plan->limits.cpu_request_milli, 45);
   EXPECT_EQ(plan->limits.cpu_limit_milli, 225);
   EXPECT_EQ(plan->limits.memory_limit_bytes, 256LL << 20);
@@ -37,9 +38,17 @@ TEST(PlanReplica, IsTheShippedDeploymentAtTenTimesThePace) {
   EXPECT_EQ(plan->ready_path, "/v2/health/ready");
   EXPECT_EQ(plan->ready_period, 200ms);
   EXPECT_EQ(plan->ready_timeout, 1s);
-  EXPECT_EQ(plan->pre_stop, 500ms);
+  EXPECT_EQ(plan->pre_stop, 0ms);
   EXPECT_EQ(plan->grace, 35s);
   EXPECT_NEAR(to_seconds(plan->connection_age), 3.3, 1e-6);
+}
+
+TEST(PlanReplica, SleepsBeforeItStopsAtThePaceOfTheRun) {
+  auto deployment = shipped();
+  deployment.pod.containers[0].pre_stop_sleep_seconds = 5;
+  const auto plan = plan_replica(deployment, {"/bin/iris", "m.onnx", 10, 1}, "d.yaml");
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->pre_stop, 500ms);
 }
 
 TEST(PlanReplica, BoundsTheConnectionAgeOfAServerThatIsNotTold) {
@@ -59,6 +68,10 @@ TEST(PlanReplica, RefusesWhatItCannotRun) {
   EXPECT_TRUE(other.error().message.starts_with("d.yaml: spec.template.spec.containers[0].args"));
   deployment.pod.containers[0].args = {"serve", "--max-connection-age", "soon"};
   EXPECT_FALSE(plan_replica(deployment, {"/bin/iris", "m.onnx", 10, 1}, "d.yaml"));
+  deployment.pod.containers[0].args = {"serve", "--drain-delay", "later"};
+  const auto delay = plan_replica(deployment, {"/bin/iris", "m.onnx", 10, 1}, "d.yaml");
+  ASSERT_FALSE(delay);
+  EXPECT_NE(delay.error().message.find("--drain-delay"), std::string::npos);
 }
 
 }  // namespace

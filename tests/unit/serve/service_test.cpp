@@ -74,7 +74,7 @@ class ServiceTest : public testing::Test {
     thread_ = std::thread([this] {
       const auto started = service_->start();
       ASSERT_TRUE(started) << started.error().message;
-      cut_ = service_->run();
+      ending_ = service_->run();
     });
   }
   std::string metrics() const {
@@ -91,17 +91,18 @@ class ServiceTest : public testing::Test {
     } while (answer.find(wanted) == std::string::npos && clock_.steady() < patience);
     return answer;
   }
-  std::size_t end(int signal = SIGTERM) {
+  // Returns how many requests lost their answer.
+  std::uint64_t end(int signal = SIGTERM) {
     kill(getpid(), signal);
     thread_.join();
-    return cut_;
+    return ending_.cut + ending_.late;
   }
 
   SystemClock clock_;
   Log log_;
   std::unique_ptr<Service> service_;
   std::thread thread_;
-  std::size_t cut_ = 0;
+  Ending ending_;
 };
 
 const std::string kPredict =
@@ -122,13 +123,14 @@ TEST_F(ServiceTest, ServesManyClientsAndAnswersAllBeforeItEnds) {
   EXPECT_EQ(good, 1600);
   EXPECT_NE(page.find("\niris_requests_received_total 1600\n"), std::string::npos) << page;
   EXPECT_EQ(end(), 0U);
+  EXPECT_EQ(ending_.answered, 1600U);
 }
 
 TEST_F(ServiceTest, ASignalBeforeItRunsIsHeeded) {
   open({});
   kill(getpid(), SIGTERM);
   ASSERT_TRUE(service_->start());
-  EXPECT_EQ(service_->run(), 0U);
+  EXPECT_EQ(service_->run().cut, 0U);
 }
 
 TEST_F(ServiceTest, AsksForATokenWhoseFileWasReplacedWhileItStarted) {
@@ -199,6 +201,28 @@ TEST_F(ServiceTest, ASecondSignalEndsAtOnce) {
   kill(getpid(), SIGTERM);
   std::this_thread::sleep_for(50ms);
   EXPECT_EQ(end(), 1U);
+}
+
+TEST_F(ServiceTest, ServesOnForTheDelayWithReadinessFailing) {
+  start({.drain_delay = 500ms});
+  const auto client = connect_to(service_->address());
+  EXPECT_TRUE(talk(client, kPredict, "}").starts_with("HTTP/1.1 200"));
+  kill(getpid(), SIGTERM);
+  const auto ready = ask_until("GET /v2/health/ready HTTP/1.1\r\nHost: a\r\n\r\n", "503");
+  EXPECT_EQ(ready.find("Connection: close"), std::string::npos) << ready;
+  EXPECT_TRUE(talk(client, kPredict, "}").starts_with("HTTP/1.1 200"));
+  shutdown(client.get(), SHUT_RDWR);
+  thread_.join();
+  EXPECT_EQ(ending_.cut + ending_.late, 0U);
+}
+
+TEST_F(ServiceTest, ASecondSignalEndsTheDelayToo) {
+  start({.drain_delay = 60s});
+  const auto client = connect_to(service_->address());
+  EXPECT_TRUE(talk(client, kPredict, "}").starts_with("HTTP/1.1 200"));
+  kill(getpid(), SIGTERM);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(end(), 0U);
 }
 
 TEST_F(ServiceTest, ABusyPortIsAnErrorThatNamesIt) {
