@@ -28,7 +28,8 @@ class AdminRoutes final : public http::Handler {
               const std::atomic<bool>& draining, const AccessTokens* tokens = nullptr);
 
   void handle(const http::Request& request, http::Response& response) override;
-  void refuse(const http::Fault& fault, http::Response& response) override;
+  void refuse(const http::Fault& fault, const http::Request& request,
+              http::Response& response) override;
 
  private:
   void load(const http::Request& request, http::Response& response);

@@ -3,10 +3,12 @@
 
 #include <atomic>
 
+#include "base/limits.hpp"
 #include "http/handler.hpp"
 #include "serve/access.hpp"
 #include "serve/access_log.hpp"
 #include "serve/answers.hpp"
+#include "serve/body_decoder.hpp"
 #include "serve/metrics.hpp"
 #include "serve/model_store.hpp"
 #include "serve/phases.hpp"
@@ -24,8 +26,9 @@ struct RoutesContext {
   const Clock& clock;
   ServiceInfo info{};
   AccessLog* access_log = nullptr;
-  double access_log_share = 1;           // of the requests
-  const AccessTokens* tokens = nullptr;  // null: everybody may ask
+  double access_log_share = 1;                      // of the requests
+  const AccessTokens* tokens = nullptr;             // null: everybody may ask
+  std::size_t max_body_bytes = limits::kBodyBytes;  // once decoded
 };
 
 // Finds the route, has it answer, counts, logs. One for each thread.
@@ -34,7 +37,8 @@ class ServiceRoutes final : public http::Handler {
   explicit ServiceRoutes(const RoutesContext& context);
 
   void handle(const http::Request& request, http::Response& response) override;
-  void refuse(const http::Fault& fault, http::Response& response) override;
+  void refuse(const http::Fault& fault, const http::Request& request,
+              http::Response& response) override;
   void written(SteadyTime now) override { phases_.written(now); }
 
   // Lets go of a model that was replaced; the next request would, too.
@@ -50,6 +54,7 @@ class ServiceRoutes final : public http::Handler {
   PhaseClock phases_;
   Sampler sampler_;
   AccessCheck access_;
+  BodyDecoder decoder_;
   PredictRoute predict_;
   V2Routes v2_;
 };
