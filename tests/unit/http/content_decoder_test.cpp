@@ -100,7 +100,7 @@ TEST(ContentDecoder, SeesThatABodyIsDamaged) {
       changed[at] = static_cast<char>(changed[at] ^ 0x10);
       // Some bits mean nothing: the time in a head of gzip, what fills the last byte up.
       const auto decoded = decoder.decode(coding_of(bits), changed);
-      if (decoded == Decoded::kGood) EXPECT_EQ(decoder.body(), text) << at;
+      EXPECT_TRUE(decoded != Decoded::kGood || decoder.body() == text) << at;
     }
     EXPECT_NE(decoder.decode(coding_of(bits), body + "x"), Decoded::kGood);
     EXPECT_EQ(decoder.decode(coding_of(bits), body + std::string(30, '\0')), Decoded::kDamaged);
