@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -36,9 +37,13 @@ void fit_into_memory(serve::ServiceOptions& options) {
   http.max_held_bytes = std::clamp<std::size_t>(*memory / 4, 1, http.max_held_bytes);
 }
 
+constexpr const char* kModelVariable = "MODEL_PATH";
+constexpr const char* kPortVariable = "PORT";
+
 // Flags as given; durations as text ("30s") until they are checked.
 struct ServeFlags {
   std::string model = "models/model.onnx";
+  std::string port = "8080";
   serve::ServiceOptions service;
   std::optional<std::size_t> threads;
   std::optional<std::size_t> max_connections;
@@ -57,16 +62,20 @@ void define_flags(CLI::App& app, ServeFlags& flags) {
   auto& service = flags.service;
   auto& http = service.http;
   app.add_option("--model", flags.model, "The model, ONNX")
-      ->envname("MODEL_PATH")
+      ->envname(kModelVariable)
       ->capture_default_str();
   app.add_option("--host", service.host, "Address to listen on")->capture_default_str();
-  app.add_option("--port", service.port, "Port (0: any free one)")
-      ->envname("PORT")
+  // Text, because a message must tell where it comes from.
+  app.add_option("--port", flags.port, "Port (0: any free one)")
+      ->envname(kPortVariable)
+      ->type_name("UINT")
       ->capture_default_str();
   app.add_option("--admin-host", service.admin_host, "Address of the admin port")
       ->capture_default_str();
   app.add_option("--admin-port", service.admin_port, "Port of /metrics (0: any free one)")
       ->capture_default_str();
+  app.add_flag("--ipv6-only", service.ipv6_only,
+               "Where '::' is listened on: IPv6 alone, and not IPv4 as well");
   auto& credentials = service.credentials;
   app.add_option("--token-file", credentials.token,
                  "Ask for the bearer token in this file, except for health");
@@ -81,6 +90,10 @@ void define_flags(CLI::App& app, ServeFlags& flags) {
       ->check(CLI::Range(1, 1024));
   app.add_option("--max-body", http.limits.body_bytes, "Bytes of a request's body")
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30))
+      ->capture_default_str();
+  app.add_option("--max-head", http.limits.header_bytes,
+                 "Bytes of a request's head: request line and fields")
+      ->check(CLI::Range(std::size_t{1024}, std::size_t{1} << 20))
       ->capture_default_str();
   app.add_option("--max-connections", flags.max_connections,
                  "Open connections; more get 429, but for health (default: from the limits on "
@@ -130,6 +143,36 @@ void define_flags(CLI::App& app, ServeFlags& flags) {
   app.add_option("--drain-timeout", flags.drain_timeout,
                  "From the beginning of the drain to the end at the latest")
       ->capture_default_str();
+}
+
+// Whether a value that is `text` is the variable's. One that is given as a flag, too, counts as
+// such.
+bool is_from(const char* variable, const std::string& text) {
+  const char* const value = std::getenv(variable);
+  return value != nullptr && value == text;
+}
+
+Result<void> read_port(const std::string& text, std::uint16_t& port) {
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, port);
+  if (read.ec == std::errc() && read.ptr == end) return {};
+  if (!is_from(kPortVariable, text)) {
+    return input_error("--port: expected a port from 0 to 65535, got '{}'", text);
+  }
+  const bool is_link = text.find("://") != std::string::npos;
+  return input_error(
+      "the environment's {}: expected a port from 0 to 65535, got '{}'{}", kPortVariable, text,
+      is_link ? ", which is how Kubernetes tells Pods of a Service (NAME_PORT): give "
+                "--port, or set enableServiceLinks: false in the Pod's spec"
+              : "");
+}
+
+// What is wrong with the model, with the variable that named it.
+tl::unexpected<Error> model_error(const ServeFlags& flags, Error error) {
+  if (is_from(kModelVariable, flags.model)) {
+    error.message = fmt::format("the environment's {}: {}", kModelVariable, error.message);
+  }
+  return tl::unexpected(std::move(error));
 }
 
 Result<void> read_duration(const char* flag, const std::string& text, Nanoseconds& duration,
@@ -182,6 +225,7 @@ void log_ending(const serve::Ending& ending, Log& log) {
 
 Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {
   serve::ServiceOptions options = flags.service;
+  if (auto read = read_port(flags.port, options.port); !read) return tl::unexpected(read.error());
   if (auto read = read_durations(flags, options); !read) return tl::unexpected(read.error());
   const auto& secrets = options.credentials;
   const std::string log_path = options.access_log == "-" ? "" : options.access_log;
@@ -212,9 +256,9 @@ Result<ExitCode> serve_model(const ServeFlags& flags, Context& context) {
 
   options.model_path = flags.model;
   auto file = serve::read_model_file(flags.model, context.clock);
-  if (!file) return tl::unexpected(file.error());
+  if (!file) return model_error(flags, file.error());
   auto model = serve::load_served_model(*file, context.clock);
-  if (!model) return tl::unexpected(model.error());
+  if (!model) return model_error(flags, model.error());
   *file = {};
   auto service = serve::Service::open(options, std::move(*model), context.clock, context.log);
   if (!service) return tl::unexpected(service.error());

@@ -52,6 +52,18 @@ std::vector<float> float_attribute(const onnx::NodeProto& node, std::string_view
   return {attribute->floats().begin(), attribute->floats().end()};
 }
 
+// The labels of a node, which are strings or, by an attribute named `ints`, integers.
+std::vector<std::string> class_labels(const onnx::NodeProto& node, std::string_view ints) {
+  std::vector<std::string> labels;
+  if (const auto* strings = find_attribute(node, "classlabels_strings"); strings != nullptr) {
+    labels.assign(strings->strings().begin(), strings->strings().end());
+  }
+  if (const auto* numbers = find_attribute(node, ints); numbers != nullptr && labels.empty()) {
+    for (const auto label : numbers->ints()) labels.push_back(std::to_string(label));
+  }
+  return labels;
+}
+
 // What a value of the graph is; the graph is followed from its input to its outputs with this.
 enum class Role { kRows, kLabel, kProbabilities };
 
@@ -127,7 +139,7 @@ class GraphReader {
     const auto role = role_of(node.input(0));
     if (name == "ai.onnx.ml.LinearClassifier") return read_classifier(node, role);
     if (name == "ai.onnx.ml.Normalizer") return read_normalizer(node, role);
-    if (name == "ai.onnx.ml.ZipMap") return pass_on(node, role, Role::kProbabilities);
+    if (name == "ai.onnx.ml.ZipMap") return read_zip_map(node, role);
     if (name == "ai.onnx.Cast") return read_cast(node, role);
     if (name == "ai.onnx.Identity") return pass_on(node, role, role);
     return input_error("not supported; {}", kSupported);
@@ -151,6 +163,24 @@ class GraphReader {
     return pass_on(node, role, Role::kProbabilities);
   }
 
+  // Names the probabilities; the classifier's names are those that are served. A file in which the
+  // two disagree says two things of each probability.
+  Result<void> read_zip_map(const onnx::NodeProto& node, std::optional<Role> role) {
+    const auto labels = class_labels(node, "classlabels_int64s");
+    if (auto ok = pass_on(node, role, Role::kProbabilities); !ok) return ok;
+    const auto& expected = model_.signature.class_labels;
+    if (labels.size() != expected.size()) {
+      return input_error("{} class labels, but the linear classifier has {}", labels.size(),
+                         expected.size());
+    }
+    const auto [ours, other] = std::mismatch(expected.begin(), expected.end(), labels.begin());
+    if (ours == expected.end()) return {};
+    return input_error(
+        "class label {} is '{}', but the linear classifier has '{}' there; expected the same "
+        "labels in the same order",
+        ours - expected.begin() + 1, *other, *ours);
+  }
+
   Result<void> read_cast(const onnx::NodeProto& node, std::optional<Role> role) {
     const auto* attribute = find_attribute(node, "to");
     const auto to = attribute == nullptr ? 0 : attribute->i();
@@ -169,13 +199,7 @@ class GraphReader {
     classifier.coefficients = float_attribute(node, "coefficients");
     classifier.intercepts = float_attribute(node, "intercepts");
     auto& labels = model_.signature.class_labels;
-    if (const auto* strings = find_attribute(node, "classlabels_strings"); strings != nullptr) {
-      labels.assign(strings->strings().begin(), strings->strings().end());
-    }
-    if (const auto* ints = find_attribute(node, "classlabels_ints");
-        ints != nullptr && labels.empty()) {
-      for (const auto label : ints->ints()) labels.push_back(std::to_string(label));
-    }
+    labels = class_labels(node, "classlabels_ints");
     if (labels.size() < 2 || classifier.coefficients.empty() ||
         classifier.coefficients.size() % labels.size() != 0 ||
         classifier.intercepts.size() != labels.size()) {

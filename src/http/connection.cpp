@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "http/head_text.hpp"
+
 namespace iris::http {
 namespace {
 
@@ -293,8 +295,12 @@ void Connection::answer_now(const Later::Write& write, ResponseOptions options) 
 void Connection::refuse(const Fault& fault) {
   leave();
   close_when_answered(CloseReason::kError);
-  Response response(server_.out_, {.date = server_.date(), .close = true});
-  server_.handler_.refuse(fault, response);
+  const Request request = read_refused_head(input_.unused());
+  Response response(server_.out_, {.date = server_.date(),
+                                   .head_only = request.method == Method::kHead,
+                                   .close = true,
+                                   .request_id = request.request_id});
+  server_.handler_.refuse(fault, request, response);
   response.finish();
   ++unwritten_;
   in_request_ = false;

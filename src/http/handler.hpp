@@ -22,8 +22,9 @@ class Handler {
   // Whether a request for this path is answered however full the server is, e.g. one for health.
   virtual bool is_vital(std::string_view /*path*/) const { return false; }
 
-  // The same as handle() for what is not a request; the connection closes after it.
-  virtual void refuse(const Fault& fault, Response& response) = 0;
+  // The same as handle() for what is not a request; the connection closes after it. `request` is
+  // what could be read of its head: method, path, request id and traceparent, or none of them.
+  virtual void refuse(const Fault& fault, const Request& request, Response& response) = 0;
 
   // The answers since the last call were written, as far as the kernel took them at once.
   virtual void written(SteadyTime /*now*/) {}

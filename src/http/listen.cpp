@@ -35,9 +35,13 @@ Result<AddressList> resolve(const std::string& host, std::uint16_t port) {
   return AddressList(found, &freeaddrinfo);
 }
 
+bool set_flag(int fd, int level, int option, bool on) {
+  const int value = on ? 1 : 0;
+  return setsockopt(fd, level, option, &value, sizeof value) == 0;
+}
+
 bool enable(int fd, int level, int option) {
-  const int on = 1;
-  return setsockopt(fd, level, option, &on, sizeof on) == 0;
+  return set_flag(fd, level, option, true);
 }
 
 // Accepted sockets inherit both options from the listening one.
@@ -45,7 +49,7 @@ bool prepare_listener(int fd) {
   return enable(fd, IPPROTO_TCP, TCP_NODELAY) && fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
 }
 
-Result<Fd> open_listener(const addrinfo& address, bool shares, bool first) {
+Result<Fd> open_listener(const addrinfo& address, bool shares, bool first, bool ipv6_only) {
   Fd fd(socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const auto fail = [&]() -> tl::unexpected<Error> {
     const int code = errno;
@@ -53,8 +57,10 @@ Result<Fd> open_listener(const addrinfo& address, bool shares, bool first) {
                              code == EADDRINUSE ? "; choose another with --port (0: any)" : "");
   };
   if (!fd || !enable(fd.get(), SOL_SOCKET, SO_REUSEADDR)) return fail();
-  // "::" is all addresses of IPv6 and not, as Linux has it, those of IPv4 as well.
-  if (address.ai_family == AF_INET6 && !enable(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY)) return fail();
+  // The machine's own default (net.ipv6.bindv6only) may be either.
+  if (address.ai_family == AF_INET6 && !set_flag(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, ipv6_only)) {
+    return fail();
+  }
   // The first binds without sharing, so that a port in use by another server is an error and not a
   // share of its connections; sharing begins before it listens.
   if (shares && !first && !enable(fd.get(), SOL_SOCKET, SO_REUSEPORT)) return fail();
@@ -88,12 +94,13 @@ int environment_number(const char* name) {
 
 }  // namespace
 
-Result<std::vector<Fd>> listen_on(const std::string& host, std::uint16_t port, std::size_t count) {
+Result<std::vector<Fd>> listen_on(const std::string& host, std::uint16_t port, std::size_t count,
+                                  bool ipv6_only) {
   auto addresses = resolve(host, port);
   if (!addresses) return tl::unexpected(addresses.error());
   std::vector<Fd> listeners;
   for (std::size_t i = 0; i < count; ++i) {
-    auto listener = open_listener(**addresses, count > 1, i == 0);
+    auto listener = open_listener(**addresses, count > 1, i == 0, ipv6_only);
     if (!listener) return tl::unexpected(listener.error());
     if (i == 0) set_port(**addresses, *listener);
     listeners.push_back(std::move(*listener));

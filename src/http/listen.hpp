@@ -12,8 +12,10 @@ namespace iris::http {
 
 // Opens `count` sockets that listen on one address; with more than one the kernel spreads new
 // connections over them (SO_REUSEPORT). Port 0 lets the kernel choose. Fails when the address is in
-// use, also by another program that would share it.
-Result<std::vector<Fd>> listen_on(const std::string& host, std::uint16_t port, std::size_t count);
+// use, also by another program that would share it. "::" is every address of IPv6 and, unless
+// `ipv6_only`, of IPv4 as well.
+Result<std::vector<Fd>> listen_on(const std::string& host, std::uint16_t port, std::size_t count,
+                                  bool ipv6_only = false);
 
 // The sockets of LISTEN_FDS, from descriptor 3 on, when LISTEN_PID is this process; else none. The
 // variables are removed, so that they do not reach children.

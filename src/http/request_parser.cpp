@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <charconv>
 #include <functional>
 #include <utility>
+
+#include "http/head_text.hpp"
 
 namespace iris::http {
 namespace {
@@ -27,20 +28,8 @@ constexpr std::size_t kKeptChunkBytes = std::size_t{64} << 10;
 // Of the binary extension of the Open Inference Protocol.
 constexpr std::string_view kInferenceHeaderLength = "Inference-Header-Content-Length";
 
-constexpr std::size_t kRequestIdBytes = 128;
-
 std::string_view view(beast::string_view text) {
   return {text.data(), text.size()};
-}
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
-}
-
-// What is repeated in the answer's head must not be able to say anything there.
-bool is_request_id(std::string_view text) {
-  return text.size() <= kRequestIdBytes &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
 Method method_of(beast::http::verb verb) {
@@ -59,23 +48,37 @@ Method method_of(beast::http::verb verb) {
 }  // namespace
 
 void RequestParser::Beast::on_request_impl(beast::http::verb method, View, View target, int version,
-                                           Code&) {
+                                           Code& ec) {
   owner_.head_.method = method_of(method);
   owner_.head_.version = version;
-  if (target.starts_with("http://")) {  // absolute form: as good as the path alone
-    target.remove_prefix(std::min(target.size(), target.find('/', std::size("http://") - 1)));
+  const auto path = path_of_target(view(target));
+  if (!path) {
+    owner_.refuse(400, "framing", "request line: expected a host behind the scheme");
+    ec = beast::http::error::bad_target;
+    return;
   }
-  owner_.head_.path = {static_cast<std::size_t>(target.data() - owner_.base_),
-                       std::min(target.size(), target.find('?'))};
+  owner_.head_.path = {static_cast<std::size_t>(path->data() - owner_.base_), path->size()};
 }
 
 void RequestParser::Beast::on_field_impl(beast::http::field name, View name_text, View value,
                                          Code& ec) {
   using beast::http::field;
   if (owner_.head_done_) return;  // trailers say nothing that is used here
+  const bool frames =
+      name == field::host || name == field::content_length || name == field::transfer_encoding;
+  // Whoever passed the request on may have read the first line alone.
+  if (frames && owner_.is_folded(name_text, value)) {
+    owner_.refuse(400, "framing", fmt::format("{}: expected one line", view(name_text)));
+    ec = beast::http::error::bad_field;
+    return;
+  }
   switch (name) {
     case field::host:
       ++owner_.head_.hosts;
+      if (!is_authority(view(value))) {
+        owner_.refuse(400, "framing", "Host: expected a host with or without a port");
+        ec = beast::http::error::bad_value;
+      }
       break;
     case field::content_length:
       // Beast accepts equal lengths said twice; whoever sends them is not to be trusted with where
@@ -98,7 +101,16 @@ void RequestParser::Beast::on_field_impl(beast::http::field name, View name_text
     case field::expect:
       owner_.head_.expects_continue = equals_ignoring_case(view(value), "100-continue");
       break;
+    case field::content_encoding:
+      owner_.head_.coding = with_codings(owner_.head_.coding, view(value));
+      owner_.head_.coding_text = owner_.span_of(value);
+      break;
     case field::authorization:
+      // Of two, another server in front may have checked the other.
+      if (++owner_.head_.authorizations > 1) {
+        owner_.refuse(400, "framing", "Authorization is given twice");
+        ec = beast::http::error::bad_field;
+      }
       owner_.head_.authorization = owner_.span_of(value);
       break;
     case field::unknown:  // to Beast
@@ -251,6 +263,8 @@ Request RequestParser::request(std::string_view message) const {
           .path = text(head_.path),
           .media_type = head_.media_type,
           .media_text = {head_.media_text.data(), head_.media_text_size},
+          .coding = head_.coding,
+          .coding_text = text(head_.coding_text),
           .body = body,
           .authorization = text(head_.authorization),
           .request_id = text(head_.request_id),
@@ -291,11 +305,23 @@ Progress RequestParser::refuse(const beast::error_code& ec) {
   return refuse(400, "framing", "malformed header field");
 }
 
-// A value that was folded over lines (RFC 9112, section 5.2) lies in Beast's memory, not in the
-// message; it is taken as not sent.
-RequestParser::Span RequestParser::span_of(beast::string_view text) const {
+bool RequestParser::is_in_message(beast::string_view text) const {
   const std::less_equal<const char*> reaches;
-  if (!reaches(base_, text.data()) || !reaches(text.data() + text.size(), end_)) return {};
+  return reaches(base_, text.data()) && reaches(text.data() + text.size(), end_);
+}
+
+// Whether the value goes over lines (RFC 9112, section 5.2): then it lies in Beast's memory or,
+// when the first line has none of it, behind a line's end.
+bool RequestParser::is_folded(beast::string_view name, beast::string_view value) const {
+  if (value.empty()) return false;
+  if (!is_in_message(value)) return true;
+  const char* const name_end = name.data() + name.size();
+  return std::find(name_end, value.data(), '\n') != value.data();
+}
+
+// A value that does not lie in the message was folded; it is taken as not sent.
+RequestParser::Span RequestParser::span_of(beast::string_view text) const {
+  if (!is_in_message(text)) return {};
   return {static_cast<std::size_t>(text.data() - base_), text.size()};
 }
 

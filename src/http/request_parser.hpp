@@ -1,8 +1,8 @@
 // HTTP/1.1 requests (RFC 9112) from bytes as they arrive, without copying and, in the steady state,
 // without allocating: Beast's parser, derived from directly, which tells of each element instead of
 // collecting them. What it lets pass and a server must not (two lengths, unknown transfer codings,
-// no Host) is refused here. Clients repeat themselves: a head that is byte for byte that of the
-// message before it is not parsed again.
+// no valid Host) is refused here. Clients repeat themselves: a head that is byte for byte that of
+// the message before it is not parsed again.
 //
 //   parser.reset();
 //   switch (parser.feed(bytes)) { … }        // all bytes of the message so far
@@ -96,14 +96,17 @@ class RequestParser {
     Span authorization;
     Span request_id;
     Span traceparent;
+    Span coding_text;
     std::optional<std::size_t> inference_header_length;
     Method method = Method::kOther;
     MediaType media_type = MediaType::kNone;
+    ContentCoding coding = ContentCoding::kIdentity;
     std::array<char, 48> media_text{};
     std::size_t media_text_size = 0;
     int version = 11;
     int hosts = 0;
     int lengths = 0;
+    int authorizations = 0;
     bool transfer_encoding = false;
     bool keep_alive = true;
     bool expects_continue = false;
@@ -116,6 +119,8 @@ class RequestParser {
   Progress refuse(int status, std::string_view reason, std::string message);
   Progress refuse(const boost::beast::error_code& ec);
   void set_media_type(std::string_view value);
+  bool is_in_message(boost::beast::string_view text) const;
+  bool is_folded(boost::beast::string_view name, boost::beast::string_view value) const;
   Span span_of(boost::beast::string_view text) const;
   bool set_inference_header_length(std::string_view value);
 

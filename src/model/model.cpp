@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "base/limits.hpp"
+#include "base/utf8.hpp"
 
 namespace iris::model {
 namespace {
@@ -21,6 +22,11 @@ Result<void> check_names(const std::vector<std::string>& names, std::size_t leas
     if (name.size() > limits::kCellBytes) {
       return input_error("model: a {} name of {} bytes, expected at most {}", what, name.size(),
                          limits::kCellBytes);
+    }
+    // Answers repeat names in JSON, which is UTF-8.
+    if (!is_utf8(name)) {
+      return input_error("model: the name of {} {} is not UTF-8, expected UTF-8", what,
+                         seen.size() + 1);
     }
     if (!seen.insert(name).second) return input_error("model: {} '{}' twice", what, name);
   }

@@ -53,8 +53,8 @@ struct Model {
   std::size_t classes() const { return signature.class_labels.size(); }
 };
 
-// Sizes agree, names are unique and not empty, numbers are finite, and the bounds of base/limits
-// hold. Every reader ends with this.
+// Sizes agree, names are unique, UTF-8 and not empty, numbers are finite, and the bounds of
+// base/limits hold. Every reader ends with this.
 Result<void> validate(const Model& model);
 
 }  // namespace iris::model

@@ -13,11 +13,15 @@ void write_json(std::string_view text, http::Response& response) {
 
 }  // namespace
 
+bool is_about_path(std::string_view path) {
+  return path == "/" || path == "/openapi.json" || path == "/live.json";
+}
+
 std::optional<Refusal> answer_about(const http::Request& request, const ServedModel& model,
                                     const ServiceInfo& info, http::Response& response) {
+  if (!is_about_path(request.path)) return std::nullopt;
   const bool page = request.path == "/";
   const bool openapi = request.path == "/openapi.json";
-  if (!page && !openapi && request.path != "/live.json") return std::nullopt;
   if (!reads(request.method)) return write_wrong_method(response, request.path, "GET, HEAD");
   if (page) {
     write_page(model, info.version, response);

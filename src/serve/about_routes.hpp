@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "http/request.hpp"
 #include "http/response.hpp"
@@ -10,6 +11,8 @@
 #include "serve/service_info.hpp"
 
 namespace iris::serve {
+
+bool is_about_path(std::string_view path);
 
 // None when the path is not one of these. Made anew for each request: they are rare, and cost no
 // memory between them.

@@ -49,6 +49,11 @@ bool AccessToken::matches(std::string_view token) const {
          memeql_sec(token.data(), token_.data(), token_.size()) == 1;
 }
 
+bool AccessCheck::has_token(const http::Request& request) {
+  const auto token = bearer_token(request.authorization);
+  return token && token_->get().matches(*token);
+}
+
 Refusal AccessCheck::refuse(const http::Request& request, http::Response& response) {
   if (!token_) return {};
   const auto token = bearer_token(request.authorization);

@@ -47,10 +47,14 @@ class AccessCheck {
 
   bool asks_for_token() const { return token_.has_value(); }
 
+  // Whether the request has the token, or needs none.
+  bool admits(const http::Request& request) { return !token_ || has_token(request); }
   // Answers with 401 and returns why, unless the request has the token; empty if it may go on.
   Refusal refuse(const http::Request& request, http::Response& response);
 
  private:
+  bool has_token(const http::Request& request);
+
   std::optional<AccessTokens::View> token_;
 };
 

@@ -82,7 +82,8 @@ void AdminRoutes::load(const http::Request& request, http::Response& response) {
   });
 }
 
-void AdminRoutes::refuse(const http::Fault& fault, http::Response& response) {
+void AdminRoutes::refuse(const http::Fault& fault, const http::Request& /*request*/,
+                         http::Response& response) {
   write_fault(response, fault);
 }
 

@@ -30,7 +30,8 @@ class AdminRoutes final : public http::Handler {
               const std::atomic<bool>& draining, const AccessTokens* tokens = nullptr);
 
   void handle(const http::Request& request, http::Response& response) override;
-  void refuse(const http::Fault& fault, http::Response& response) override;
+  void refuse(const http::Fault& fault, const http::Request& request,
+              http::Response& response) override;
   bool is_vital(std::string_view path) const override { return find_health_route(path) != nullptr; }
 
  private:

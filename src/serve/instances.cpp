@@ -25,9 +25,10 @@ class InstancesParser::Reader final : public JsonReader {
     out_->probabilities = false;
     has_instances_ = false;
     has_parameters_ = false;
-    const auto read_entry = [this](std::string_view key, Value& value) {
+    const auto read_present = [this](Value& value) { return read_parameters(value); };
+    const auto read_entry = [&](std::string_view key, Value& value) {
       return key == "instances"    ? read_instances(value)
-             : key == "parameters" ? read_parameters(value)
+             : key == "parameters" ? read_optional(value, read_present)
                                    : read_unused(value);
     };
     if (!read_body(body, "an object with a key \"instances\"", read_entry)) return false;
@@ -136,10 +137,10 @@ class InstancesParser::Reader final : public JsonReader {
         return refuse("parameter", "parameters: unknown parameter {}; expected \"probabilities\"",
                       in_quotes(key));
       }
-      if (parameter.get_bool().get(out_->probabilities) != simdjson::SUCCESS) {
-        return wrong_type(parameter, "parameters.probabilities", "true or false");
-      }
-      return true;
+      return read_optional(parameter, [this](Value& flag) {
+        return flag.get_bool().get(out_->probabilities) == simdjson::SUCCESS ||
+               wrong_type(flag, "parameters.probabilities", "true or false");
+      });
     });
   }
 

@@ -6,7 +6,7 @@
 //
 // A row is an array in the model's feature order or an object keyed by feature name. Other keys of
 // the outermost object are allowed and not looked at, as the clients of TensorFlow Serving's form
-// of request send some.
+// of request send some. Parameters that are null are absent.
 #pragma once
 
 #include <cstddef>

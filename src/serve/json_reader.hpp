@@ -1,6 +1,6 @@
-// What every reader of a JSON body needs: values in the order in which they stand, numbers, values
-// that nobody wants but that must be JSON, and refusals that name the place. For the .cpp files
-// that read bodies; it brings simdjson along.
+// What every reader of a JSON body needs: values in the order in which they stand, numbers,
+// optional members, values that nobody wants but that must be JSON, and refusals that name the
+// place. For the .cpp files that read bodies; it brings simdjson along.
 //
 // Every function returns whether to go on; the first refusal ends the reading.
 #pragma once
@@ -37,6 +37,7 @@ class JsonReader {
   template <class Visit>
   bool read_body(std::string_view body, std::string_view expected, Visit visit) {
     body_ = body;
+    if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
     const simdjson::padded_string_view padded(body, body.size() + http::kBodyPadding);
     simdjson::ondemand::document document;
     if (parser_.iterate(padded).get(document) != simdjson::SUCCESS) return not_json();
@@ -77,6 +78,22 @@ class JsonReader {
   // Reads a number, rounded once; leaves the value as it was where it is none, or not finite.
   static bool read_double(Value& value, double& number);
 
+  // Has `read(value)` read an optional member; one that is null is absent.
+  template <class Read>
+  bool read_optional(Value& value, Read read) {
+    Type type{};
+    if (value.type().get(type) != simdjson::SUCCESS) return not_json();
+    return type == Type::null ? read_unused(value) : read(value);
+  }
+
+  // The entries of an object whose members are all optional.
+  template <class Visit>
+  bool each_optional_entry(Object& object, Visit visit) {
+    return each_entry(object, [&](std::string_view key, Value& value) {
+      return read_optional(value, [&](Value& present) { return visit(key, present); });
+    });
+  }
+
   // Reads a value to see that it is JSON.
   bool read_unused(Value& value, int depth = 0);
 
@@ -93,6 +110,9 @@ class JsonReader {
   Rejection rejection_;
 
  private:
+  // Some clients' text files begin with it; a parser may skip it (RFC 8259, section 8.1).
+  static constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
   bool wrong_root(std::string_view expected);
   bool read_unused_scalar(Value& value, Type type);
   bool read_unused_number(Value& value);

@@ -43,12 +43,12 @@ struct ControlMetrics {
 
 // Why requests were refused. The last stands for what is not in the list, which is a bug.
 inline constexpr auto kRejectionReasons = std::to_array<std::string_view>(
-    {"admission",   "binary_size",  "body_too_large", "connections",      "datatype",
-     "draining",    "feature",      "framing",        "header_too_large", "json_depth",
-     "json_syntax", "json_type",    "media_type",     "memory",           "method",
-     "model",       "number_range", "output",         "parameter",        "read_timeout",
-     "route",       "rows",         "shape",          "token_missing",    "token_wrong",
-     "width",       "unknown"});
+    {"admission",    "binary_size", "body_too_large", "connections", "content_coding",
+     "datatype",     "draining",    "feature",        "framing",     "header_too_large",
+     "json_depth",   "json_syntax", "json_type",      "media_type",  "memory",
+     "method",       "model",       "number_range",   "output",      "parameter",
+     "read_timeout", "route",       "rows",           "shape",       "token_missing",
+     "token_wrong",  "width",       "unknown"});
 
 // One thread's counts; it alone writes them.
 struct alignas(64) WorkerMetrics {

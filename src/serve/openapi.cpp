@@ -25,13 +25,16 @@ constexpr ErrorAnswer kErrors[] = {
     {404, "NotFound", "No such model or version"},
     {405, "MethodNotAllowed", "Another method than these", "Allow"},
     {408, "RequestTimeout", "The request did not end in time"},
-    {413, "ContentTooLarge", "The body is over the limit"},
-    {415, "UnsupportedMediaType", "Another content type than these"},
+    {413, "ContentTooLarge", "The body is over the limit, as it is sent or once it is decoded"},
+    {415, "UnsupportedMediaType",
+     "Another content type than these, or another content coding than gzip and deflate"},
     {429, "TooManyRequests", "Over the admission limit", "Retry-After"},
     {431, "HeaderTooLarge", "The head is over the limit"},
     {501, "NotImplemented", "A transfer coding or parameter that is not supported"},
     {503, "Unavailable", "The server drains", "Retry-After"},
 };
+
+constexpr const char* kMethods[] = {"get", "post"};
 
 // The least number that is rounded to infinity as a float32: 2^128 − 2^103.
 constexpr double kFloatEnd = 0x1.ffffffp127;
@@ -58,7 +61,7 @@ void add_error_answers(Json& document) {
     answers[error.name] = std::move(answer);
   }
   for (auto& [path, item] : document["paths"].items()) {
-    for (const char* method : {"get", "post"}) {
+    for (const char* method : kMethods) {
       if (!item.contains(method)) continue;
       auto& responses = item[method]["responses"];
       for (const auto& error : kErrors) {
@@ -82,9 +85,11 @@ void add_security(Json& document) {
     const bool open = path == "/" || path == "/openapi.json" || path == "/health" ||
                       path.starts_with("/v2/health/") || path.ends_with("/ready");
     if (open) continue;
-    auto& operation = item.contains("get") ? item["get"] : item["post"];
-    operation["security"] = {{{"token", Json::array()}}};
-    operation["responses"]["401"] = ref("responses", "Unauthorized");
+    for (const char* method : kMethods) {
+      if (!item.contains(method)) continue;
+      item[method]["security"] = {{{"token", Json::array()}}};
+      item[method]["responses"]["401"] = ref("responses", "Unauthorized");
+    }
   }
 }
 
@@ -182,8 +187,7 @@ std::string make_openapi(const ServedModel& model, const ServiceInfo& info) {
   add_error_answers(document);
   if (info.asks_for_token) add_security(document);
   add_schemas(document["components"]["schemas"], model);
-  // A class of another encoding than UTF-8 is shown as well as it can be.
-  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return document.dump();
 }
 
 }  // namespace iris::serve

@@ -19,7 +19,9 @@ Refusal PredictRoute::answer(const http::Request& request, const ServedModel& mo
       request.media_type != http::MediaType::kNone) {
     return write_wrong_media_type(response, "application/json", request.media_text);
   }
-  if (!parser_.parse(request.body, instances_)) {
+  std::string_view body;
+  if (const auto refusal = decoder_.read(request, response, body); !refusal.empty()) return refusal;
+  if (!parser_.parse(body, instances_)) {
     write_error(response, 400, parser_.rejection().message);
     return parser_.rejection().reason;
   }

@@ -4,6 +4,7 @@
 #include "http/request.hpp"
 #include "http/response.hpp"
 #include "serve/answers.hpp"
+#include "serve/body_decoder.hpp"
 #include "serve/instances.hpp"
 #include "serve/metrics.hpp"
 #include "serve/predictions.hpp"
@@ -15,8 +16,8 @@ namespace iris::serve {
 class PredictRoute {
  public:
   // Every model that it is asked to answer with has this signature.
-  PredictRoute(const model::Signature& signature, WorkerMetrics& metrics)
-      : metrics_(metrics), parser_(signature) {}
+  PredictRoute(const model::Signature& signature, WorkerMetrics& metrics, BodyDecoder& decoder)
+      : metrics_(metrics), decoder_(decoder), parser_(signature) {}
 
   Refusal answer(const http::Request& request, const ServedModel& model, PhaseClock& phases,
                  http::Response& response);
@@ -26,6 +27,7 @@ class PredictRoute {
   void write_predictions(const ServedModel& model, http::Buffer& out) const;
 
   WorkerMetrics& metrics_;
+  BodyDecoder& decoder_;
   InstancesParser parser_;
   // Kept between requests for their room.
   Instances instances_;

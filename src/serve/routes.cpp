@@ -29,8 +29,9 @@ bool is_open(std::string_view path) {
 // What a request that was refused is counted with.
 Route route_of(std::string_view path) {
   if (path == "/predict") return Route::kPredict;
-  if (!is_v2_path(path)) return Route::kOther;
-  return path.ends_with("/infer") ? Route::kInfer : Route::kModel;
+  if (find_health_route(path) != nullptr) return Route::kHealth;
+  if (is_v2_path(path)) return V2Routes::route_of(path);
+  return is_about_path(path) ? Route::kPage : Route::kOther;
 }
 
 }  // namespace
@@ -42,12 +43,14 @@ ServiceRoutes::ServiceRoutes(const RoutesContext& context)
       phases_(context.clock),
       sampler_(context.access_log_share),
       access_(context.tokens),
-      predict_(model_.get().signature, metrics_),
-      v2_(model_.get().signature, metrics_, context.info.version) {}
+      decoder_(context.max_body_bytes),
+      predict_(model_.get().signature, metrics_, decoder_),
+      v2_(model_.get().signature, metrics_, decoder_, context.info.version) {}
 
 void ServiceRoutes::handle(const http::Request& request, http::Response& response) {
   phases_.begin(request);
   const auto outcome = answer(request, response);
+  if (request.coding != http::ContentCoding::kIdentity) decoder_.settle();
   if (!outcome.refusal.empty()) metrics_.count_rejection(outcome.refusal);
   metrics_.count_response(outcome.route, response.status());
   if (context_.access_log != nullptr) log(request, response, outcome);
@@ -74,11 +77,11 @@ Outcome ServiceRoutes::answer(const http::Request& request, http::Response& resp
   if (request.overdue && request.method == http::Method::kPost) {
     write_error(response, 429, "over the admission limit: too much is waiting; try again",
                 kRetryAfter);
-    return {request.path == "/predict" ? Route::kPredict : Route::kInfer, "admission"};
+    return {route_of(request.path), "admission"};
   }
-  if (access_.asks_for_token() && !is_open(request.path)) {
-    const auto refusal = access_.refuse(request, response);
-    if (!refusal.empty()) return {route_of(request.path), refusal};
+  const bool admitted = access_.admits(request);
+  if (!admitted && !is_open(request.path)) {
+    return {route_of(request.path), access_.refuse(request, response)};
   }
   if (request.path == "/predict") {
     return {Route::kPredict, predict_.answer(request, model_.get(), phases_, response)};
@@ -88,7 +91,8 @@ Outcome ServiceRoutes::answer(const http::Request& request, http::Response& resp
     return {Route::kHealth, answer_health(*health, request.method, draining, response)};
   }
   if (is_v2_path(request.path)) {
-    return v2_.answer(request, model_.get(), draining, phases_, response);
+    return v2_.answer(request, model_.get(), {.draining = draining, .admitted = admitted}, phases_,
+                      response);
   }
   if (const auto refusal = answer_about(request, model_.get(), context_.info, response)) {
     return {Route::kPage, *refusal};
@@ -103,16 +107,22 @@ void ServiceRoutes::release_memory() {
   if (context_.memory_released) context_.memory_released();
 }
 
-void ServiceRoutes::refuse(const http::Fault& fault, http::Response& response) {
+void ServiceRoutes::refuse(const http::Fault& fault, const http::Request& request,
+                           http::Response& response) {
   write_fault(response, fault);
+  const bool has_path = !request.path.empty();
+  const Route route = has_path ? route_of(request.path) : Route::kOther;
   metrics_.count_rejection(fault.reason);
-  metrics_.count_response(Route::kOther, fault.status);
-  if (context_.access_log != nullptr && sampler_.take()) {
-    context_.access_log->add({.route = kRouteNames[static_cast<std::size_t>(Route::kOther)],
-                              .status = fault.status,
-                              .bytes_out = response.size(),
-                              .refusal = fault.reason});
-  }
+  metrics_.count_response(route, fault.status);
+  if (context_.access_log == nullptr || !sampler_.take()) return;
+  context_.access_log->add({.method = has_path ? name_of(request.method) : std::string_view{},
+                            .path = request.path,
+                            .route = kRouteNames[static_cast<std::size_t>(route)],
+                            .status = fault.status,
+                            .bytes_out = response.size(),
+                            .request_id = request.request_id,
+                            .traceparent = request.traceparent,
+                            .refusal = fault.reason});
 }
 
 }  // namespace iris::serve

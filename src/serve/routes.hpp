@@ -4,10 +4,12 @@
 #include <atomic>
 #include <functional>
 
+#include "base/limits.hpp"
 #include "http/handler.hpp"
 #include "serve/access.hpp"
 #include "serve/access_log.hpp"
 #include "serve/answers.hpp"
+#include "serve/body_decoder.hpp"
 #include "serve/metrics.hpp"
 #include "serve/model_store.hpp"
 #include "serve/phases.hpp"
@@ -25,8 +27,9 @@ struct RoutesContext {
   const Clock& clock;
   ServiceInfo info{};
   AccessLog* access_log = nullptr;
-  double access_log_share = 1;           // of the requests
-  const AccessTokens* tokens = nullptr;  // null: everybody may ask
+  double access_log_share = 1;                      // of the requests
+  const AccessTokens* tokens = nullptr;             // null: everybody may ask
+  std::size_t max_body_bytes = limits::kBodyBytes;  // once decoded
   // Called when the thread has freed what large bodies needed.
   std::function<void()> memory_released{};
 };
@@ -37,7 +40,8 @@ class ServiceRoutes final : public http::Handler {
   explicit ServiceRoutes(const RoutesContext& context);
 
   void handle(const http::Request& request, http::Response& response) override;
-  void refuse(const http::Fault& fault, http::Response& response) override;
+  void refuse(const http::Fault& fault, const http::Request& request,
+              http::Response& response) override;
   bool is_vital(std::string_view path) const override { return find_health_route(path) != nullptr; }
   void written(SteadyTime now) override { phases_.written(now); }
 
@@ -56,6 +60,7 @@ class ServiceRoutes final : public http::Handler {
   PhaseClock phases_;
   Sampler sampler_;
   AccessCheck access_;
+  BodyDecoder decoder_;
   PredictRoute predict_;
   V2Routes v2_;
 };

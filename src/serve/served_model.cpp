@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/digest.hpp"
+#include "base/utf8.hpp"
 #include "format/onnx.hpp"
 #include "serve/json_text.hpp"
 
@@ -66,7 +67,11 @@ Result<std::shared_ptr<const ServedModel>> load_served_model(const ModelFile& fi
                                                              const Clock& clock) {
   const auto model = format::read_onnx(file.bytes, file.path);
   if (!model) return tl::unexpected(model.error());
-  auto served = compile(*model, std::filesystem::path(file.path).stem().string(), file.digest);
+  const auto name = std::filesystem::path(file.path).stem().string();
+  if (!is_utf8(name)) {
+    return input_error("{}: expected a name in UTF-8: the model is served under it", file.path);
+  }
+  auto served = compile(*model, name, file.digest);
   if (!served) return input_error("{}: {}", file.path, served.error().message);
   served->stamp = file.stamp;
   served->loaded_at = clock.wall();

@@ -107,6 +107,7 @@ struct Service::State {
                                       .access_log = access_log.get(),
                                       .access_log_share = options.access_log_share,
                                       .tokens = credentials->token(),
+                                      .max_body_bytes = options.http.limits.body_bytes,
                                       .memory_released = [this] { trim_soon(); }}));
     }
   }
@@ -185,7 +186,7 @@ Result<void> Service::State::open_sockets() {
   std::vector<Fd> sockets;
   const bool is_inherited = !inherited->empty();
   if (!is_inherited) {
-    auto opened = http::listen_on(options.host, options.port, workers.size());
+    auto opened = http::listen_on(options.host, options.port, workers.size(), options.ipv6_only);
     if (!opened) return tl::unexpected(opened.error());
     sockets = std::move(*opened);
   } else {
@@ -205,8 +206,10 @@ Result<void> Service::State::open_sockets() {
   if (inherited->size() > 1) {
     admin_socket = std::move((*inherited)[1]);
   } else {
-    auto opened = http::listen_on(options.admin_host, options.admin_port, 1);
-    if (!opened) return input_error("admin port: {}", opened.error().message);
+    auto opened = http::listen_on(options.admin_host, options.admin_port, 1, options.ipv6_only);
+    if (!opened) {
+      return tl::unexpected(Error{opened.error().code, "admin port: " + opened.error().message});
+    }
     admin_socket = std::move(opened->front());
   }
   admin_address = http::local_address(admin_socket);

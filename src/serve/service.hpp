@@ -24,6 +24,7 @@ struct ServiceOptions {
   std::uint16_t port = 8080;  // 0: any
   std::string admin_host = "127.0.0.1";
   std::uint16_t admin_port = 9090;  // 0: any
+  bool ipv6_only = false;           // "::" is no address of IPv4 as well
   std::size_t threads = 1;
   // From the first signal on readiness fails; for so long everything else goes on as before.
   Nanoseconds drain_delay{0};

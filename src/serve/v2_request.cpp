@@ -47,9 +47,9 @@ class V2RequestParser::Reader final : public JsonReader {
     begin(body, json.size(), request);
     const auto read_entry = [this](std::string_view key, Value& value) {
       return key == "inputs"       ? read_inputs(value)
-             : key == "outputs"    ? read_outputs(value)
-             : key == "parameters" ? read_parameters(value)
-             : key == "id"         ? read_id(value)
+             : key == "outputs"    ? read_if_present(value, &Reader::read_outputs)
+             : key == "parameters" ? read_if_present(value, &Reader::read_parameters)
+             : key == "id"         ? read_if_present(value, &Reader::read_id)
                                    : read_unused(value);
     };
     if (!read_body(json, "an object with a key \"inputs\"", read_entry) || !check_inputs()) {
@@ -100,6 +100,10 @@ class V2RequestParser::Reader final : public JsonReader {
     std::fill(has_feature_.begin(), has_feature_.end(), false);
   }
 
+  bool read_if_present(Value& value, bool (Reader::*read)(Value&)) {
+    return read_optional(value, [&](Value& present) { return (this->*read)(present); });
+  }
+
   bool read_id(Value& value) {
     if (out_->id) return twice("id");
     const auto text = text_of(value);
@@ -120,7 +124,7 @@ class V2RequestParser::Reader final : public JsonReader {
     if (value.get_object().get(parameters) != simdjson::SUCCESS) {
       return wrong_type(value, "parameters", "an object");
     }
-    return each_entry(parameters, [this](std::string_view key, Value& parameter) {
+    return each_optional_entry(parameters, [this](std::string_view key, Value& parameter) {
       if (key != "binary_data_output") return read_unused(parameter);
       return parameter.get_bool().get(binary_output_) == simdjson::SUCCESS ||
              wrong_type(parameter, "parameters.binary_data_output", "true or false");
@@ -151,8 +155,8 @@ class V2RequestParser::Reader final : public JsonReader {
       return key == "name"         ? read_name(entry)
              : key == "shape"      ? read_shape(entry)
              : key == "datatype"   ? read_datatype(entry)
-             : key == "data"       ? read_data(entry)
-             : key == "parameters" ? read_tensor_parameters(entry)
+             : key == "data"       ? read_if_present(entry, &Reader::read_data)
+             : key == "parameters" ? read_if_present(entry, &Reader::read_tensor_parameters)
                                    : read_unused(entry);
     });
   }
@@ -206,7 +210,7 @@ class V2RequestParser::Reader final : public JsonReader {
     if (value.get_object().get(parameters) != simdjson::SUCCESS) {
       return wrong_type(value, place("parameters"), "an object");
     }
-    return each_entry(parameters, [this](std::string_view key, Value& parameter) {
+    return each_optional_entry(parameters, [this](std::string_view key, Value& parameter) {
       if (is_unsupported(key)) return unsupported(place("parameters"), key);
       if (key != "binary_data_size") return read_unused(parameter);
       if (tensor_.binary_bytes) return twice(place("parameters.binary_data_size"));
@@ -458,8 +462,10 @@ class V2RequestParser::Reader final : public JsonReader {
         return true;
       }
       if (key != "parameters") return read_unused(entry);
-      if (std::exchange(has_parameters, true)) return twice(output_place() + ".parameters");
-      return read_output_parameters(entry, output_place, binary);
+      return read_optional(entry, [&](Value& parameters) {
+        if (std::exchange(has_parameters, true)) return twice(output_place() + ".parameters");
+        return read_output_parameters(parameters, output_place, binary);
+      });
     };
     if (!each_entry(entries, read_entry)) return false;
     if (!name) return refuse("json_type", "{}: expected a key \"name\"", output_place());
@@ -472,7 +478,7 @@ class V2RequestParser::Reader final : public JsonReader {
     if (value.get_object().get(parameters) != simdjson::SUCCESS) {
       return wrong_type(value, output_place() + ".parameters", "an object");
     }
-    return each_entry(parameters, [&](std::string_view key, Value& parameter) {
+    return each_optional_entry(parameters, [&](std::string_view key, Value& parameter) {
       if (is_unsupported(key)) return unsupported(output_place() + ".parameters", key);
       if (key != "binary_data") return read_unused(parameter);
       bool flag = false;

@@ -8,7 +8,8 @@
 // The input is one tensor [rows, features] with the name of the model's input, or one tensor
 // [rows] or [rows, 1] for each feature, by the feature's name; of any datatype of v2_tensor.hpp.
 // Data lie row by row, nested as the shape says or flat. Parameters that are not known here are
-// not looked at; those that would change the answer are refused with 501.
+// not looked at; those that would change the answer are refused with 501. Members that need not be
+// there may be null, which is the same as absent: several clients write all that they know of.
 #pragma once
 
 #include <algorithm>

@@ -15,8 +15,10 @@ using http::append;
 using http::MediaType;
 
 constexpr std::string_view kModels = "/v2/models/";
+constexpr std::string_view kModelList = "/v2/models";
+constexpr std::string_view kRepositoryIndex = "/v2/repository/index";
 constexpr std::string_view kWhatThereIs =
-    "GET /v2, GET /v2/models/{model}, GET …/ready and POST …/infer";
+    "GET /v2, GET /v2/models, GET /v2/models/{model}, GET …/ready and POST …/infer";
 
 enum class Action { kMetadata, kReady, kInfer };
 
@@ -53,8 +55,15 @@ std::optional<ModelPath> parse_model_path(std::string_view path) {
   return parsed;
 }
 
-Refusal write_no_model(http::Response& response, const ModelPath& path, const ServedModel& model) {
-  if (!is_segment(path.model, model.name)) {
+bool is_server_path(std::string_view path) {
+  return path == "/v2" || path == "/v2/";
+}
+
+Refusal write_no_model(http::Response& response, const ModelPath& path, const ServedModel& model,
+                       bool admitted) {
+  if (!admitted) {
+    write_error(response, 404, "no such model; what there is is told with the token of this port");
+  } else if (!is_segment(path.model, model.name)) {
     write_error(response, 404,
                 fmt::format("no model {}; there is {}", in_quotes(printable(path.model)),
                             in_quotes(model.name)));
@@ -72,6 +81,23 @@ Refusal write_document(const http::Request& request, std::string_view path, std:
   if (!reads(request.method)) return write_wrong_method(response, path, "GET, HEAD");
   response.begin(200);
   append(response.body(), text);
+  return {};
+}
+
+// The models that are served, as both lists have them (Triton's "Model Repository Extension").
+std::string list_models(const ServedModel& model, bool draining) {
+  return fmt::format(R"([{{"name":{},"version":{},"state":"{}"}}])", json_string(model.name),
+                     json_string(model.v2.version), draining ? "UNAVAILABLE" : "READY");
+}
+
+// Triton asks by POST, with a body that could only leave out what is not ready.
+Refusal answer_index(const http::Request& request, const ServedModel& model, bool draining,
+                     http::Response& response) {
+  if (!reads(request.method) && request.method != http::Method::kPost) {
+    return write_wrong_method(response, kRepositoryIndex, "GET, HEAD, POST");
+  }
+  response.begin(200);
+  append(response.body(), list_models(model, draining));
   return {};
 }
 
@@ -93,34 +119,50 @@ Refusal answer_ready(const http::Request& request, const ServedModel& model, boo
 
 }  // namespace
 
-V2Routes::V2Routes(const model::Signature& signature, WorkerMetrics& metrics,
+V2Routes::V2Routes(const model::Signature& signature, WorkerMetrics& metrics, BodyDecoder& decoder,
                    std::string_view version)
     : metrics_(metrics),
+      decoder_(decoder),
       server_(fmt::format(R"({{"name":"iris","version":{},"extensions":["binary_tensor_data"]}})",
                           json_string(version))),
       parser_(signature) {}
 
-Outcome V2Routes::answer(const http::Request& request, const ServedModel& model, bool draining,
-                         PhaseClock& phases, http::Response& response) {
+Route V2Routes::route_of(std::string_view path) {
+  if (is_server_path(path) || path == kModelList || path == kRepositoryIndex) return Route::kModel;
+  const auto parsed = parse_model_path(path);
+  if (!parsed) return Route::kOther;
+  return parsed->action == Action::kInfer ? Route::kInfer : Route::kModel;
+}
+
+Outcome V2Routes::answer(const http::Request& request, const ServedModel& model,
+                         const Conditions& conditions, PhaseClock& phases,
+                         http::Response& response) {
   // Nearly every request; its path need not be taken apart.
   if (request.path == model.v2.infer_path) {
     return {Route::kInfer, infer(request, model, phases, response)};
   }
-  if (request.path == "/v2" || request.path == "/v2/") {
+  if (is_server_path(request.path)) {
     return {Route::kModel, write_document(request, "/v2", server_, response)};
+  }
+  if (request.path == kModelList) {
+    const auto list = fmt::format(R"({{"models":{}}})", list_models(model, conditions.draining));
+    return {Route::kModel, write_document(request, kModelList, list, response)};
+  }
+  if (request.path == kRepositoryIndex) {
+    return {Route::kModel, answer_index(request, model, conditions.draining, response)};
   }
   const auto path = parse_model_path(request.path);
   if (!path) return {Route::kOther, write_no_route(response, kWhatThereIs)};
   const Route route = path->action == Action::kInfer ? Route::kInfer : Route::kModel;
   if (!is_segment(path->model, model.name) ||
       (path->version && !is_segment(*path->version, model.v2.version))) {
-    return {route, write_no_model(response, *path, model)};
+    return {route, write_no_model(response, *path, model, conditions.admitted)};
   }
   switch (path->action) {
     case Action::kInfer:
       return {route, infer(request, model, phases, response)};
     case Action::kReady:
-      return {route, answer_ready(request, model, draining, response)};
+      return {route, answer_ready(request, model, conditions.draining, response)};
     case Action::kMetadata:
       return {route, write_document(request, "/v2/models/{model}", model.v2.metadata, response)};
   }
@@ -136,7 +178,9 @@ Refusal V2Routes::infer(const http::Request& request, const ServedModel& model, 
     return write_wrong_media_type(response, "application/json or application/octet-stream",
                                   request.media_text);
   }
-  if (!parser_.parse(request.body, request.inference_header_length, request_)) {
+  std::string_view body;
+  if (const auto refusal = decoder_.read(request, response, body); !refusal.empty()) return refusal;
+  if (!parser_.parse(body, request.inference_header_length, request_)) {
     write_error(response, parser_.rejection().status, parser_.rejection().message);
     return parser_.rejection().reason;
   }

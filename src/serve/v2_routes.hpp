@@ -12,6 +12,7 @@
 #include "http/request.hpp"
 #include "http/response.hpp"
 #include "serve/answers.hpp"
+#include "serve/body_decoder.hpp"
 #include "serve/metrics.hpp"
 #include "serve/predictions.hpp"
 #include "serve/served_model.hpp"
@@ -27,11 +28,22 @@ inline bool is_v2_path(std::string_view path) {
 // One for each thread.
 class V2Routes {
  public:
-  // Every model that it is asked to answer with has this signature.
-  V2Routes(const model::Signature& signature, WorkerMetrics& metrics, std::string_view version);
+  // What answers depend on beside the request and the model.
+  struct Conditions {
+    bool draining = false;
+    bool admitted = true;  // the client has the token, or none is asked for: it may know names
+  };
 
-  Outcome answer(const http::Request& request, const ServedModel& model, bool draining,
-                 PhaseClock& phases, http::Response& response);
+  // Every model that it is asked to answer with has this signature.
+  V2Routes(const model::Signature& signature, WorkerMetrics& metrics, BodyDecoder& decoder,
+           std::string_view version);
+
+  Outcome answer(const http::Request& request, const ServedModel& model,
+                 const Conditions& conditions, PhaseClock& phases, http::Response& response);
+
+  // What a request of this path, one of V2's, is counted with.
+  static Route route_of(std::string_view path);
+
   void release_memory() { parser_.release_memory(); }
 
  private:
@@ -39,6 +51,7 @@ class V2Routes {
                 http::Response& response);
 
   WorkerMetrics& metrics_;
+  BodyDecoder& decoder_;
   const std::string server_;  // the answer of GET /v2
   V2RequestParser parser_;
   // Kept between requests for their room.

@@ -36,10 +36,10 @@ def repair_inputs(inputs, features):
 def repair(body, features):
     repair_inputs(body["inputs"], features)
     names = set()
-    body["outputs"] = [output for output in body.get("outputs", [])
+    body["outputs"] = [output for output in body.get("outputs") or []
                        if not (output["name"] in names or names.add(output["name"]))]
     # Parameters may have any name; these would ask for more than is supported.
-    for parameters in [item.get("parameters", {}) for item in body["inputs"] + body["outputs"]]:
+    for parameters in [item.get("parameters") or {} for item in body["inputs"] + body["outputs"]]:
         for name in ("classification", "binary_data_size", "shared_memory_region"):
             parameters.pop(name, None)
 

@@ -62,6 +62,24 @@ def test_each_port_asks_for_its_own_token(start_server, token):
     assert b"for-" not in log
 
 
+def test_names_are_told_only_to_who_has_the_token(start_server, token):
+    server = start_server("--token-file", token("a", "for-clients\n"))
+    version = requests.get(f"{server.url}/v2/models/model", headers=bearer("for-clients"), timeout=5).json()
+    (version,) = version["versions"]
+    for path in ("other/ready", "model/versions/9/ready", "Model/ready", "%2e/ready"):
+        url = f"{server.url}/v2/models/{path}"
+        for headers in ({}, bearer("wrong")):
+            answer = requests.get(url, headers=headers, timeout=5)
+            assert answer.status_code == 404
+            assert '"model"' not in answer.json()["error"] and version not in answer.text
+        answer = requests.get(url, headers=bearer("for-clients"), timeout=5)
+        assert answer.status_code == 404 and '"model"' in answer.json()["error"]
+    assert requests.get(f"{server.url}/v2/models/model/ready", timeout=5).status_code == 200
+    for path in ("/v2/models", "/v2/repository/index"):
+        assert requests.get(server.url + path, timeout=5).status_code == 401
+        assert requests.get(server.url + path, headers=bearer("for-clients"), timeout=5).ok
+
+
 def test_a_token_is_read_again_when_it_changes(start_server, token):
     path = token("a", "first")
     server = start_server("--token-file", path)
@@ -231,6 +249,8 @@ def listened_on(pid):
         (("--host", "127.0.0.2", "--admin-host", "127.0.0.3"), {"127.0.0.2", "127.0.0.3"}),
         (("--host", "::1"), {"::1", "127.0.0.1"}),
         (("--host", "::"), {"::", "127.0.0.1"}),
+        (("--host", "::", "--admin-host", "::"), {"::"}),
+        (("--host", "::", "--ipv6-only"), {"::", "127.0.0.1"}),
     ],
 )
 def test_nothing_listens_wider_than_it_is_told(iris, model, flags, addresses):
@@ -245,9 +265,11 @@ def test_nothing_listens_wider_than_it_is_told(iris, model, flags, addresses):
         assert listened_on(process.pid) == addresses, line
         if "::" in flags:
             port = Server(process, *urls).address[1]
-            with pytest.raises(OSError):
-                socket.create_connection(("127.0.0.1", port), timeout=5)
-            socket.create_connection(("::1", port), timeout=5).close()
+            for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+                with socket.socket(family) as client:
+                    client.settimeout(5)
+                    refused = client.connect_ex((address, port)) != 0
+                    assert refused == (family == socket.AF_INET and "--ipv6-only" in flags)
     finally:
         process.terminate()
         process.communicate(timeout=30)

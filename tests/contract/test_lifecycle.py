@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 
+import pytest
 import requests
 
 BODY = json.dumps({"instances": [[5.1, 3.5, 1.4, 0.2]]})
@@ -259,6 +260,14 @@ def test_a_port_in_use_is_an_error_of_the_environment(start_server, run_iris, mo
         )
         assert second.returncode == 3
         assert f"127.0.0.1:{port}: Address already in use" in second.stderr
+    admin_port = server.admin_url.rsplit(":", 1)[1]
+    second = run_iris(
+        "serve", "--model", model, "--host", "127.0.0.1", "--port", 0, "--admin-port", admin_port
+    )
+    assert second.returncode == 3
+    assert f"admin port: cannot listen on 127.0.0.1:{admin_port}: Address already in use" in second.stderr
+    wrong = run_iris("serve", "--model", model, "--port", 0, "--admin-host", "256.1.1.1")
+    assert wrong.returncode == 2
 
 
 def test_models_that_are_none_are_refused(run_iris, tmp_path):
@@ -272,13 +281,38 @@ def test_models_that_are_none_are_refused(run_iris, tmp_path):
     assert "pickle" in refused.stderr and "skl2onnx" in refused.stderr
 
 
-def test_the_environment_names_model_and_port_and_flags_win(iris, model, run_iris):
-    environment = {**os.environ, "MODEL_PATH": str(model), "PORT": "not a port"}
-    wrong = subprocess.run(
-        [iris, "serve"], env=environment, capture_output=True, text=True, check=False, timeout=10
-    )
+@pytest.mark.parametrize("port", ["not a port", "tcp://10.0.0.1:8080", "70000", "-1", "80 ", "0x50", "8080/tcp"])
+def test_a_port_of_the_environment_that_is_none_is_named(run_iris, model, port):
+    wrong = run_iris("serve", "--model", model, env={**os.environ, "PORT": port})
     assert wrong.returncode == 2
-    assert "PORT" in wrong.stderr or "--port" in wrong.stderr
+    assert f"the environment's PORT: expected a port from 0 to 65535, got '{port}'" in wrong.stderr
+    assert ("enableServiceLinks: false" in wrong.stderr) == ("://" in port)
+    assert "PORT" not in run_iris("serve", "--model", model, "--port", "70000").stderr
+
+
+def test_a_model_of_the_environment_that_is_none_is_named(run_iris, tmp_path):
+    text = tmp_path / "model.onnx"
+    text.write_text("none")
+    for path in (tmp_path / "missing.onnx", text, tmp_path):
+        wrong = run_iris("serve", env={**os.environ, "MODEL_PATH": str(path)})
+        assert wrong.returncode == 2
+        assert "MODEL_PATH" in wrong.stderr and str(path) in wrong.stderr
+        assert "MODEL_PATH" not in run_iris("serve", "--model", path).stderr
+
+
+def test_the_environment_names_model_and_port_and_flags_win(start_server, model):
+    environment = {"MODEL_PATH": "/nowhere/model.onnx", "PORT": "tcp://10.0.0.1:8080"}
+    server = start_server(environment=environment)  # with --model and --port
+    assert requests.get(f"{server.url}/health", timeout=10).ok
+
+
+def test_an_empty_environment_is_none(iris, model, tmp_path):
+    environment = {**os.environ, "MODEL_PATH": "", "PORT": ""}
+    wrong = subprocess.run(
+        [iris, "serve"], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
+        timeout=10,
+    )
+    assert (wrong.returncode, "models/model.onnx" in wrong.stderr) == (2, True)
 
 
 def test_durations_are_checked(run_iris, model):

@@ -123,6 +123,26 @@ def test_bad_bodies_get_400_with_the_place(server, body, message):
     assert "Connection: close" not in head
 
 
+@pytest.mark.parametrize("parameters", [None, {}, {"probabilities": None}])
+def test_parameters_that_are_null_are_absent(server, parameters):
+    for body in ({"instances": ROWS, "parameters": parameters}, {"parameters": parameters, "instances": ROWS}):
+        assert json.loads(post(server, json.dumps(body))[2]) == {"predictions": LABELS}
+    wrong = {"instances": ROWS, "parameters": {"probability": None}}
+    assert post(server, json.dumps(wrong))[0] == 400
+
+
+def test_a_byte_order_mark_is_skipped(server, tmp_path):
+    path = tmp_path / "rows.json"
+    rows = [ROWS, [dict(zip(NAMES, row)) for row in ROWS]]
+    for instances in rows:
+        path.write_text(json.dumps({"instances": instances}), encoding="utf-8-sig")
+        assert path.read_bytes().startswith(b"\xef\xbb\xbf{")
+        status, _, body = post(server, f"@{path}")
+        assert (status, json.loads(body)) == (200, {"predictions": LABELS})
+    path.write_text(json.dumps({"instances": ROWS}), encoding="utf-16")
+    assert post(server, f"@{path}")[0] == 400
+
+
 def test_unknown_routes_and_wrong_methods(server):
     assert curl(f"{server.url}/nothing")[0] == 404
     status, head, body = curl(f"{server.url}/predict")

@@ -182,6 +182,48 @@ def skl2onnx_like(path, weights, intercepts, labels):
     onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
 
 
+def changed_model(path, change):
+    """The classifier of skl2onnx_like with its ZipMap, changed."""
+    skl2onnx_like(path, np.array([[1.0, 0], [0, 1], [1, 1]]), np.zeros(3), [0, 1, 2])
+    model = onnx.load(path)
+    change(model.graph.node)
+    onnx.save(model, path)
+
+
+def replace_labels(node, name, labels):
+    kept = [attribute for attribute in node.attribute if not attribute.name.startswith("classlabels")]
+    del node.attribute[:]
+    node.attribute.extend([*kept, onnx.helper.make_attribute(name, labels)])
+
+
+@pytest.mark.parametrize("labels", [[0, 2, 1], [2, 1, 0], [1, 2, 3], [0, 1], [0, 1, 2, 3]])
+def test_a_zip_map_that_names_other_classes_is_refused(tmp_path, run_iris, labels):
+    path = tmp_path / "model.onnx"
+    changed_model(path, lambda nodes: replace_labels(nodes[3], "classlabels_int64s", labels))
+    for command in (("serve", "--model", path), ("inspect", path)):
+        refused = run_iris(*command)
+        assert refused.returncode == 2
+        assert f"{path}: ai.onnx.ml.ZipMap: " in refused.stderr, refused.stderr
+        assert "linear classifier has" in refused.stderr
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"\xff", b"\xed\xa0\x80", b"a\xc3"])
+def test_a_class_that_is_not_utf8_is_refused(tmp_path, run_iris, name):
+    def change(nodes):
+        del nodes[2:]
+        replace_labels(nodes[0], "classlabels_strings", [b"a", "é".encode(), name])
+
+    path = tmp_path / "model.onnx"
+    changed_model(path, change)
+    model = onnx.load(path)
+    model.graph.node[1].output[0] = "output_probability"
+    model.graph.node[0].output[0] = "output_label"
+    onnx.save(model, path)
+    refused = run_iris("serve", "--model", path)
+    assert refused.returncode == 2
+    assert "the name of class 3 is not UTF-8" in refused.stderr, refused.stderr
+
+
 def test_a_model_as_skl2onnx_exports_it_is_read(tmp_path, run_iris):
     bunch = datasets.load_iris()
     fitted = LogisticRegression(max_iter=1000).fit(bunch.data, bunch.target)

@@ -222,3 +222,92 @@ def test_node_fetch_keeps_its_connection(server, tmp_path):
     page = requests.get(f"{server.admin_url}/metrics", timeout=10).text
     accepted = int(re.search(r"^iris_connections_accepted_total (\d+)$", page, re.MULTILINE)[1])
     assert accepted <= 3, "keep-alive was not kept"  # a connection waits for each unread answer
+
+
+# ---- members that are null, as SDKs send them that write all that they know of
+
+
+NULLS = [
+    {"id": None},
+    {"parameters": None},
+    {"outputs": None},
+    {"id": None, "parameters": None, "outputs": None, "model_name": None, "raw_request": None},
+    {"parameters": {"binary_data_output": None}},
+    {"outputs": [{"name": "label", "parameters": None}]},
+    {"outputs": [{"name": "label", "parameters": {"binary_data": None, "classification": None}}]},
+    {"input": {"parameters": None}},
+    {"input": {"parameters": {"binary_data_size": None, "shared_memory_region": None}}},
+]
+
+
+@pytest.mark.parametrize("members", NULLS)
+def test_null_is_absent(server, members):
+    body = json_body(**{key: value for key, value in members.items() if key != "input"})
+    body["inputs"][0].update(members.get("input", {}))
+    with requests.Session() as session:
+        for _ in range(3):  # the same again, and with an id and without
+            for more in ({}, {"id": "7"}, {}):
+                answer = session.post(
+                    f"{server.url}/v2/models/model/infer", json={**body, **more}, timeout=10
+                )
+                assert answer.status_code == 200, answer.text
+                assert answer.json().get("id") == more.get("id")
+                assert answer.json()["outputs"][0]["data"] == LABELS
+
+
+@pytest.mark.parametrize("members", NULLS)
+def test_null_is_absent_before_binary_tensors(server, members):
+    body = json_body(**{key: value for key, value in members.items() if key != "input"})
+    body["inputs"][0] |= {"data": None, "parameters": {"binary_data_size": ROWS.nbytes, "x": None}}
+    text = json.dumps(body).encode()
+    for _ in range(2):
+        answer = requests.post(
+            f"{server.url}/v2/models/model/infer", data=text + ROWS.tobytes(), timeout=10,
+            headers={"Inference-Header-Content-Length": str(len(text))},
+        )
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["outputs"][0]["data"] == LABELS
+
+
+@pytest.mark.parametrize("name", ["name", "shape", "datatype", "data"])
+def test_null_is_not_what_is_needed(server, name):
+    body = json_body()
+    body["inputs"][0][name] = None
+    answer = infer(server, body)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("inputs[0]")
+
+
+def test_a_byte_order_mark_is_skipped(server):
+    mark = b"\xef\xbb\xbf"
+    url = f"{server.url}/v2/models/model/infer"
+    text = mark + json.dumps(json_body()).encode()
+    for _ in range(2):
+        answer = requests.post(url, data=text, timeout=10)
+        assert (answer.status_code, answer.json()["outputs"][0]["data"]) == (200, LABELS)
+    body = json_body()
+    del body["inputs"][0]["data"]
+    body["inputs"][0]["parameters"] = {"binary_data_size": ROWS.nbytes}
+    text = mark + json.dumps(body).encode()
+    for _ in range(2):
+        answer = requests.post(url, data=text + ROWS.tobytes(), timeout=10,
+                               headers={"Inference-Header-Content-Length": str(len(text))})
+        assert (answer.status_code, answer.json()["outputs"][0]["data"]) == (200, LABELS)
+    assert requests.post(url, data=mark + mark + text, timeout=10).status_code == 400
+
+
+def test_the_models_are_listed(server, client):
+    (version,) = client.get_model_metadata("model")["versions"]
+    entry = {"name": "model", "version": version, "state": "READY"}
+    assert client.get_model_repository_index() == [entry]
+    for method in ("GET", "POST"):
+        answer = requests.request(method, f"{server.url}/v2/repository/index", timeout=10)
+        assert (answer.status_code, answer.json()) == (200, [entry])
+    assert requests.post(f"{server.url}/v2/repository/index", json={"ready": True}, timeout=10).ok
+    assert requests.get(f"{server.url}/v2/models", timeout=10).json() == {"models": [entry]}
+    for method, path, allow in (("DELETE", "repository/index", "GET, HEAD, POST"), ("POST", "models", "GET, HEAD")):
+        answer = requests.request(method, f"{server.url}/v2/{path}", timeout=10)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, allow)
+    paths = requests.get(f"{server.url}/openapi.json", timeout=10).json()["paths"]
+    assert "get" in paths["/v2/models"]
+    assert {"get", "post"} <= set(paths["/v2/repository/index"])

@@ -102,7 +102,10 @@ TEST(Onnx, ReadsTheGraphOfSkl2onnx) {
   auto& norm = *add("Normalizer", "ai.onnx.ml", "raw", "normal")->add_attribute();
   norm.set_name("norm");
   norm.set_s("L1");
-  add("ZipMap", "ai.onnx.ml", "normal", "probabilities");
+  auto& labels = *add("ZipMap", "ai.onnx.ml", "normal", "probabilities")->add_attribute();
+  labels.set_name("classlabels_int64s");
+  labels.add_ints(0);
+  labels.add_ints(1);
 
   const auto model = read_onnx(proto.SerializeAsString(), "m.onnx");
   ASSERT_TRUE(model.has_value()) << model.error().message;
@@ -125,6 +128,36 @@ onnx::AttributeProto& attribute(onnx::ModelProto& proto, const std::string& name
     if (candidate.name() == name) return candidate;
   }
   throw std::out_of_range(name);
+}
+
+// Behind the probabilities, as skl2onnx puts it there.
+void add_zip_map(onnx::ModelProto& proto, const std::vector<std::string>& strings,
+                 const std::vector<std::int64_t>& ints = {}) {
+  auto& graph = *proto.mutable_graph();
+  graph.mutable_node(0)->set_output(1, "raw");
+  auto& node = *graph.add_node();
+  node.set_op_type("ZipMap");
+  node.set_domain("ai.onnx.ml");
+  node.add_input("raw");
+  node.add_output("probabilities");
+  auto& labels = *node.add_attribute();
+  labels.set_name(ints.empty() ? "classlabels_strings" : "classlabels_int64s");
+  for (const auto& label : strings) labels.add_strings(label);
+  for (const auto label : ints) labels.add_ints(label);
+}
+
+TEST(Onnx, ReadsAZipMapThatNamesTheClassesAsTheClassifierDoes) {
+  auto proto = parsed(written(model::three_classes()));
+  add_zip_map(proto, model::three_classes().signature.class_labels);
+  const auto model = read_onnx(proto.SerializeAsString(), "m.onnx");
+  ASSERT_TRUE(model.has_value()) << model.error().message;
+  EXPECT_EQ(model->signature.class_labels, model::three_classes().signature.class_labels);
+}
+
+std::vector<std::string> other_order() {
+  auto labels = model::three_classes().signature.class_labels;
+  std::swap(labels[1], labels[2]);
+  return labels;
 }
 
 class OnnxFlaws : public testing::TestWithParam<Flaw> {};
@@ -192,6 +225,35 @@ INSTANTIATE_TEST_SUITE_P(
              "'iris.golden_rows' is not a JSON array of"},
         Flaw{"metadata_twice", [](auto& p) { *p.add_metadata_props() = p.metadata_props(0); },
              "'iris.feature_names' twice"},
+        Flaw{"zip_map_in_another_order", [](auto& p) { add_zip_map(p, other_order()); },
+             "there; expected the same labels in the same order"},
+        Flaw{"zip_map_of_others",
+             [](auto& p) {
+               add_zip_map(p, {}, {0, 1, 2});
+             },
+             "class label 1 is '0', but the linear classifier has"},
+        Flaw{"zip_map_of_fewer", [](auto& p) { add_zip_map(p, {"a"}); },
+             "1 class labels, but the linear classifier has 3"},
+        Flaw{"zip_map_of_none", [](auto& p) { add_zip_map(p, {}); },
+             "0 class labels, but the linear classifier has 3"},
+        Flaw{"class_not_utf8",
+             [](auto& p) { attribute(p, "classlabels_strings").set_strings(1, "caf\xe9"); },
+             "the name of class 2 is not UTF-8"},
+        Flaw{"feature_not_utf8",
+             [](auto& p) { p.mutable_metadata_props(0)->set_value("[\"a\",\"caf\xe9\"]"); },
+             "'iris.feature_names' is not a JSON array of strings"},
+        Flaw{"output_not_utf8",
+             [](auto& p) {
+               p.mutable_graph()->mutable_output(0)->set_name("caf\xe9");
+               p.mutable_graph()->mutable_node(0)->set_output(0, "caf\xe9");
+             },
+             "the name of output 1 is not UTF-8"},
+        Flaw{"input_not_utf8",
+             [](auto& p) {
+               p.mutable_graph()->mutable_input(0)->set_name("caf\xe9");
+               p.mutable_graph()->mutable_node(0)->set_input(0, "caf\xe9");
+             },
+             "the name of input 1 is not UTF-8"},
         Flaw{"too_much_beside_weights",
              [](auto& p) { p.set_doc_string(std::string(5 << 20, 'x')); },
              "bytes beside the weights"}),

@@ -37,6 +37,16 @@ TEST(Listen, DoesNotShareWithAnotherServer) {
   }
 }
 
+TEST(Listen, TakesBothFamiliesUnlessItIsToldNotTo) {
+  for (const bool ipv6_only : {false, true}) {
+    const auto sockets = listen_on("::", 0, 2, ipv6_only);
+    ASSERT_TRUE(sockets) << sockets.error().message;
+    // The port is free for IPv4 only where it was not taken with IPv6's.
+    const auto other = listen_on("127.0.0.1", port_of(sockets->front()), 1);
+    EXPECT_EQ(other.has_value(), ipv6_only);
+  }
+}
+
 TEST(Listen, NamesAHostThatIsNotThere) {
   const auto sockets = listen_on("256.1.1.1", 0, 1);
   ASSERT_FALSE(sockets);

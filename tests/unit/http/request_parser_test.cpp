@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace iris::http {
@@ -109,7 +110,24 @@ TEST(RequestParser, DoesNotDependOnHowTheBytesArrive) {
 }
 
 TEST(RequestParser, TakesTheAbsoluteFormAsThePath) {
-  EXPECT_EQ(parse("GET http://a:1/health?x HTTP/1.1\r\nHost: a\r\n\r\n").path, "/health");
+  const std::pair<const char*, const char*> cases[] = {{"http://a:1/health?x", "/health"},
+                                                       {"HTTP://a/health", "/health"},
+                                                       {"hTtPs://[::1]/health?/y", "/health"},
+                                                       {"http://a", "/"},
+                                                       {"HTTP://a?x/y", "/"},
+                                                       {"http://a/", "/"},
+                                                       {"/http://a/b", "/http://a/b"},
+                                                       {"ftp://a/b", "ftp://a/b"}};
+  for (const auto& [target, path] : cases) {
+    const auto message = "GET " + std::string(target) + " HTTP/1.1\r\nHost: a\r\n\r\n";
+    EXPECT_EQ(parse(message).path, path) << target;
+    EXPECT_EQ(parse(message, 1).path, path) << target;
+  }
+  for (const char* target :
+       {"http://", "http:///a", "http://a b/", "http://[::1/", "http://u@a/"}) {
+    EXPECT_EQ(parse("GET " + std::string(target) + " HTTP/1.1\r\nHost: a\r\n\r\n").status, 400)
+        << target;
+  }
 }
 
 TEST(RequestParser, KnowsWhenTheConnectionEnds) {
@@ -138,6 +156,14 @@ TEST(RequestParser, RefusesWhatLosesTheFraming) {
       {"POST / HTTP/1.1\r\n\r\n", 400},
       {"POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
       {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+      {head + "Content-Length:\r\n 3\r\n\r\nabc", 400},
+      {head + "Content-Length: 3\r\n \r\n\r\nabc", 400},
+      {head + "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400},
+      {head + "Transfer-Encoding: chunked\r\n\t\r\n\r\n0\r\n\r\n", 400},
+      {head + "Authorization: a\r\nAuthorization: a\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost:\r\n a\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400},
+      {"GET / HTTP/1.0\r\nHost: a b\r\n\r\n", 400},
       {"POST / HTTP/3.0\r\nHost: a\r\n\r\n", 400},
       {"\x16\x03\x01 nonsense\r\n\r\n", 400},
       {head + "X: " + std::string(600, 'x') + "\r\n\r\n", 431},

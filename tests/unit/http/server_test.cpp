@@ -38,7 +38,7 @@ class Echo final : public Handler {
     if (request.path == "/slow" && while_slow) while_slow();
     if (request.path == "/large") response.body().resize(response.body().size() + (8 << 20));
   }
-  void refuse(const Fault& fault, Response& response) override {
+  void refuse(const Fault& fault, const Request& /*request*/, Response& response) override {
     response.begin(fault.status);
     append(response.body(), fault.message);
   }

@@ -35,7 +35,7 @@ class Sizes final : public Handler {
     if (request.path == "/large") response.body().resize(response.body().size() + (8 << 20));
     append(response.body(), ".");
   }
-  void refuse(const Fault& fault, Response& response) override {
+  void refuse(const Fault& fault, const Request& /*request*/, Response& response) override {
     response.begin(fault.status);
     append(response.body(), fault.message);
   }

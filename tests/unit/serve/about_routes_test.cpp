@@ -26,7 +26,7 @@ class AboutHandler final : public http::Handler {
     found = answer_about(request, *model_, info, response).has_value();
     if (!found) response.begin(404);
   }
-  void refuse(const http::Fault&, http::Response&) override {}
+  void refuse(const http::Fault&, const http::Request&, http::Response&) override {}
 
   ServiceInfo info{.version = "1.2.3", .asks_for_token = false, .live_figures = [] {
                      return std::string("{}");

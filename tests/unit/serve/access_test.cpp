@@ -87,13 +87,29 @@ TEST_F(AccessTest, AsksForTheToken) {
 
 TEST_F(AccessTest, GuardsAllButHealth) {
   for (const char* path : {"/predict", "/v2/models/example", "/v2/models/example/infer", "/v2/",
-                           "/no/such", "/predict/ready"}) {
+                           "/v2/models", "/v2/repository/index", "/no/such", "/predict/ready"}) {
     EXPECT_EQ(status(path, "", Method::kPost), 401) << path;
     EXPECT_EQ(status(path, "", Method::kGet), 401) << path;
   }
   for (const char* path :
        {"/health", "/v2/health/live", "/v2/health/ready", "/v2/models/example/ready"}) {
     EXPECT_EQ(status(path, ""), 200) << path;
+  }
+}
+
+TEST_F(AccessTest, NamesWhatThereIsOnlyToWhoHasTheToken) {
+  for (const std::string path : {"/v2/models/other/ready", "/v2/models/example/versions/9/ready"}) {
+    for (const std::string_view authorization : {"", "Bearer wrong"}) {
+      const auto answer =
+          ask(routes_, {.method = Method::kGet, .path = path, .authorization = authorization});
+      EXPECT_EQ(answer.status, 404);
+      EXPECT_EQ(answer.body.find("example"), std::string::npos) << answer.body;
+      EXPECT_EQ(answer.body.find("0123abcd"), std::string::npos) << answer.body;
+    }
+    const auto answer =
+        ask(routes_, {.method = Method::kGet, .path = path, .authorization = "Bearer open-sesame"});
+    EXPECT_EQ(answer.status, 404);
+    EXPECT_NE(answer.body.find("example"), std::string::npos) << answer.body;
   }
 }
 

@@ -53,6 +53,37 @@ TEST(Instances, TakesParametersBeforeAndAfterTheRows) {
   EXPECT_TRUE(parse(R"({"parameters":{},"instances":[[1,2]]})").good);
 }
 
+TEST(Instances, TakesNullForAParameterThatIsNotSent) {
+  for (const char* parameters : {"null", "{}", R"({"probabilities":null})"}) {
+    for (const auto& body :
+         {fmt::format(R"({{"instances":[[1,2]],"parameters":{}}})", parameters),
+          fmt::format(R"({{"parameters" : {} , "instances":[[1,2]]}})", parameters)}) {
+      const auto parsed = parse(body);
+      EXPECT_TRUE(parsed.good) << body << parsed.rejection.message;
+      EXPECT_FALSE(parsed.instances.probabilities);
+    }
+  }
+  EXPECT_FALSE(parse(R"({"instances":null})").good);
+  EXPECT_FALSE(parse(R"({"instances":[[1,2]],"parameters":nul})").good);
+  EXPECT_FALSE(parse(R"({"instances":[[1,2]],"parameters":nullx})").good);
+  EXPECT_FALSE(parse(R"({"instances":[[1,2]],"parameters":{"other":null}})").good);
+}
+
+TEST(Instances, SkipsAByteOrderMark) {
+  const std::string mark = "\xef\xbb\xbf";
+  for (const char* body : {R"({"instances":[[1,2]]})", R"( {"instances":[[1e0,2]]})"}) {
+    const auto parsed = parse(mark + body);
+    EXPECT_TRUE(parsed.good) << parsed.rejection.message;
+    EXPECT_EQ(parsed.instances.values, (Values{1, 2}));
+  }
+  EXPECT_EQ(parse(mark + R"({"instances":[[1,2])").rejection.message,
+            "the body is not JSON: unexpected end at byte 22");
+  for (const auto& body :
+       {mark, mark + mark + R"({"instances":[[1,2]]})", std::string("\xef\xbb{}")}) {
+    EXPECT_EQ(parse(body).rejection.reason, "json_syntax") << body;
+  }
+}
+
 TEST(Instances, ReadsKeysWithEscapes) {
   const auto parsed = parse(R"({"inst\u0061nces":[{"w\u0069dth":1,"height":2}]})");
   ASSERT_TRUE(parsed.good) << parsed.rejection.message;

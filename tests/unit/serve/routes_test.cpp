@@ -69,6 +69,35 @@ TEST_F(RoutesTest, RefusesPredictionsThatWaitedTooLongAndTellsItsHealth) {
   EXPECT_EQ(answer.status, 200);
 }
 
+TEST_F(RoutesTest, CountsWhatWaitedTooLongByItsRoute) {
+  const std::pair<const char*, Route> cases[] = {
+      {"/predict", Route::kPredict},
+      {"/v2/models/example/infer", Route::kInfer},
+      {"/v2/models/other/versions/1/infer", Route::kInfer},
+      {"/v2/infer", Route::kOther},
+      {"/v2/models/example", Route::kModel},
+      {"/v2/models/example/ready", Route::kModel},
+      {"/v2/repository/index", Route::kModel},
+      {"/v2", Route::kModel},
+      {"/v2/nothing", Route::kOther},
+      {"/health", Route::kHealth},
+      {"/v2/health/live", Route::kHealth},
+      {"/", Route::kPage},
+      {"/live.json", Route::kPage},
+      {"/nothing/infer", Route::kOther},
+      {"/predict/", Route::kOther},
+  };
+  constexpr std::size_t k429 = 8;
+  ASSERT_EQ(kStatusCodes.at(k429), 429);
+  for (const auto& [path, route] : cases) {
+    auto& counter = metrics_.responses[static_cast<std::size_t>(route)][k429];
+    const auto before = counter.value();
+    ask(routes_, {.method = Method::kPost, .path = path, .overdue = true});
+    EXPECT_EQ(counter.value(), before + 1) << path;
+  }
+  EXPECT_EQ(metrics_.rejections[0].value(), std::size(cases));
+}
+
 TEST_F(RoutesTest, NamesTheMethodsOfARoute) {
   auto answer = ask(routes_, {.method = Method::kGet, .path = "/predict"});
   EXPECT_EQ(answer.status, 405);
@@ -96,7 +125,7 @@ TEST_F(RoutesTest, CountsEveryAnswerAndWhyItRefused) {
   predict(R"({"instances":[[1]]})");
   http::Buffer out;
   http::Response response(out, {});
-  routes_.refuse({408, "read_timeout", "late"}, response);
+  routes_.refuse({408, "read_timeout", "late"}, {}, response);
   const auto page = render_metrics({}, *example_served_model(), {}, "");
   EXPECT_EQ(metrics_.responses[0][0].value(), 1U);
   EXPECT_EQ(metrics_.responses[0][1].value(), 1U);

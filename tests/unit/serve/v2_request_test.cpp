@@ -81,6 +81,72 @@ TEST_F(V2RequestTest, ReadsKeysInAnyOrder) {
   EXPECT_EQ(request_.outputs()[0].output, V2Output::kLabel);
 }
 
+// As clients send it that write every member that they know of.
+TEST_F(V2RequestTest, TakesNullForWhatIsNotSent) {
+  const std::string json =
+      R"({"id":null,"parameters":null,"outputs":null,"model_name":null,)"
+      R"("inputs":[{"name":"input","shape":[1,2],"datatype":"FP32","parameters":null,)";
+  for (int again = 0; again < 3; ++again) {  // the second time it is known
+    ASSERT_TRUE(parse(json + R"("data":[1,2]}]})")) << rejection().message;
+    EXPECT_EQ(request_.values, (Values{1, 2}));
+    EXPECT_FALSE(request_.id);
+    EXPECT_EQ(request_.outputs().size(), 2U);
+    EXPECT_FALSE(request_.wants_binary());
+  }
+  ASSERT_TRUE(parse(json + R"("data":[3,4]}]})"));
+  EXPECT_EQ(request_.values, (Values{3, 4}));
+  ASSERT_TRUE(parse(R"({"id":"7",)" + json.substr(11) + R"("data":[1,2]}]})"));
+  EXPECT_EQ(request_.id, "7");
+  ASSERT_TRUE(parse(R"({"id":null,"id":"7",)" + json.substr(11) + R"("data":[1,2]}]})"));
+  EXPECT_EQ(request_.id, "7");
+}
+
+TEST_F(V2RequestTest, TakesNullForParametersThatAreNotSent) {
+  ASSERT_TRUE(parse(
+      R"({"parameters":{"binary_data_output":null,"x":null},"inputs":[{"name":"input",)"
+      R"("shape":[1,2],"datatype":"FP32","data":[1,2],"parameters":{"binary_data_size":null,)"
+      R"("shared_memory_region":null}}],"outputs":[{"name":"label","parameters":null},)"
+      R"({"name":"probabilities","parameters":{"binary_data":null,"classification":null}}]})"))
+      << rejection().message;
+  EXPECT_FALSE(request_.wants_binary());
+  ASSERT_TRUE(parse(input(R"("name":"input","shape":[1,2],"datatype":"FP32","data":null,)"
+                          R"("parameters":{"binary_data_size":8})"),
+                    bytes_of(1.0F, 2.0F)))
+      << rejection().message;
+  EXPECT_EQ(request_.values, (Values{1, 2}));
+}
+
+TEST_F(V2RequestTest, RefusesNullForWhatIsNeeded) {
+  const std::string rest = R"("shape":[1,2],"datatype":"FP32","data":[1,2])";
+  for (const auto& json :
+       {std::string(R"({"inputs":null})"), input(R"("name":null,)" + rest),
+        input(R"("name":"input","shape":null,"datatype":"FP32","data":[1,2])"),
+        input(R"("name":"input","shape":[1,2],"datatype":null,"data":[1,2])"),
+        input(R"("name":"input","shape":[1,2],"datatype":"FP32","data":null)"),
+        input(R"("name":"input","shape":[1,2],"datatype":"FP32","data":[1,null])"),
+        std::string(R"({"inputs":[null]})"),
+        R"({"id":nul,)" + input(R"("name":"input",)" + rest).substr(1),
+        R"({"id":nullx,)" + input(R"("name":"input",)" + rest).substr(1),
+        R"({"outputs":[null],)" + input(R"("name":"input",)" + rest).substr(1),
+        R"({"outputs":[{"name":null}],)" + input(R"("name":"input",)" + rest).substr(1)}) {
+    EXPECT_FALSE(parse(json)) << json;
+    EXPECT_FALSE(rejection().message.empty());
+  }
+}
+
+TEST_F(V2RequestTest, SkipsAByteOrderMark) {
+  const std::string json =
+      "\xef\xbb\xbf" + input(R"("name":"input","shape":[1,2],"datatype":"FP32",)"
+                             R"("parameters":{"binary_data_size":8})");
+  for (int again = 0; again < 3; ++again) {
+    ASSERT_TRUE(parse(json, bytes_of(1.0F, 2.0F))) << rejection().message;
+    EXPECT_EQ(request_.values, (Values{1, 2}));
+    ASSERT_TRUE(parse("\xef\xbb\xbf" + input(R"("name":"input","shape":[1,2],"datatype":"FP32",)"
+                                             R"("data":[3,4])")));
+    EXPECT_EQ(request_.values, (Values{3, 4}));
+  }
+}
+
 TEST_F(V2RequestTest, ReadsATensorForEachFeature) {
   ASSERT_TRUE(
       parse(R"({"inputs":[{"name":"height","shape":[2,1],"datatype":"INT64","data":[[1],[2]]},)"

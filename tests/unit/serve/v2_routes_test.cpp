@@ -67,11 +67,23 @@ TEST_F(V2RoutesTest, IsReadyUntilItDrains) {
   EXPECT_EQ(answer.body, R"({"name":"example","ready":false})");
 }
 
+TEST_F(V2RoutesTest, ListsTheModelAndItsState) {
+  const std::string ready = R"([{"name":"example","version":"0123abcd","state":"READY"}])";
+  EXPECT_EQ(get("/v2/models").body, R"({"models":)" + ready + "}");
+  EXPECT_EQ(get("/v2/repository/index").body, ready);
+  const http::Request post{.method = Method::kPost, .path = "/v2/repository/index"};
+  EXPECT_EQ(ask(routes_, post, R"({"ready":true})").body, ready);
+  const http::Request wrong{.method = Method::kOther, .path = "/v2/repository/index"};
+  EXPECT_NE(ask(routes_, wrong).head.find("\r\nAllow: GET, HEAD, POST\r\n"), std::string::npos);
+  draining_ = true;
+  EXPECT_NE(get("/v2/models").body.find(R"("state":"UNAVAILABLE")"), std::string::npos);
+}
+
 TEST_F(V2RoutesTest, KnowsNoOtherPath) {
-  for (const char* path :
-       {"/v2/models", "/v2/models/", "/v2/models/exampl", "/v2/models/examples",
-        "/v2/models/exampl%", "/v2/models/example/versions/1", "/v2/models/example/what",
-        "/v2/models/example/infer/", "/v2/models/other/infer", "/v2/health"}) {
+  for (const char* path : {"/v2/models/", "/v2/repository", "/v2/repository/index/",
+                           "/v2/models/exampl", "/v2/models/examples", "/v2/models/exampl%",
+                           "/v2/models/example/versions/1", "/v2/models/example/what",
+                           "/v2/models/example/infer/", "/v2/models/other/infer", "/v2/health"}) {
     const auto answer = get(path);
     EXPECT_EQ(answer.status, 404) << path;
     EXPECT_TRUE(answer.body.starts_with(R"({"error":"no )")) << answer.body;
@@ -83,7 +95,7 @@ TEST_F(V2RoutesTest, KnowsNoOtherPath) {
 
 TEST_F(V2RoutesTest, NamesTheMethodsOfARoute) {
   EXPECT_NE(get("/v2/models/example/infer").head.find("\r\nAllow: POST\r\n"), std::string::npos);
-  for (const char* path : {"/v2", "/v2/models/example", "/v2/models/example/ready"}) {
+  for (const char* path : {"/v2", "/v2/models", "/v2/models/example", "/v2/models/example/ready"}) {
     const auto answer = ask(routes_, {.method = Method::kPost, .path = path});
     EXPECT_EQ(answer.status, 405) << path;
   }
