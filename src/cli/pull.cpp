@@ -23,6 +23,7 @@ using dataset::PullResult;
 
 struct PullOptions {
   std::vector<std::string> targets;
+  std::vector<std::string> token_hosts;
   std::size_t jobs = 16;
   bool json = false;
 };
@@ -66,8 +67,9 @@ Result<ExitCode> run_pull(const PullOptions& options, Context& context) {
   if (outs->empty()) log.warn("no .dvc file and no dvc.lock here names an output to fetch");
 
   Progress progress("fetching", context.clock, log);
-  const auto results =
-      dataset::pull(*repository, *outs, {.jobs = options.jobs, .watcher = &progress});
+  const auto results = dataset::pull(
+      *repository, *outs,
+      {.jobs = options.jobs, .remote = {.token_hosts = options.token_hosts}, .watcher = &progress});
   progress.finish();
 
   const std::size_t width = path_width(*outs);
@@ -115,6 +117,8 @@ Command pull_command() {
         app.add_option("-j,--jobs", options->jobs, "Objects at a time")
             ->check(CLI::Range(1, 128))
             ->capture_default_str();
+        app.add_option("--allow-endpoint", options->token_hosts,
+                       "A host other than Google's that may see the token (repeatable)");
         app.add_flag("--json", options->json, "Print one JSON object instead of text");
         return [options](Context& context) { return run_pull(*options, context); };
       }};

@@ -22,6 +22,7 @@ using dataset::PushResult;
 
 struct PushOptions {
   std::vector<std::string> targets;
+  std::vector<std::string> token_hosts;
   std::size_t jobs = 16;
   bool json = false;
 };
@@ -61,8 +62,9 @@ Result<ExitCode> run_push(const PushOptions& options, Context& context) {
   if (outs->empty()) log.warn("no .dvc file and no dvc.lock here names an output to send");
 
   Progress progress("sending", context.clock, log);
-  const auto results =
-      dataset::push(*repository, *outs, {.jobs = options.jobs, .watcher = &progress});
+  const auto results = dataset::push(
+      *repository, *outs,
+      {.jobs = options.jobs, .remote = {.token_hosts = options.token_hosts}, .watcher = &progress});
   progress.finish();
 
   const std::size_t width = path_width(*outs);
@@ -107,6 +109,8 @@ Command push_command() {
             app.add_option("-j,--jobs", options->jobs, "Objects at a time")
                 ->check(CLI::Range(1, 128))
                 ->capture_default_str();
+            app.add_option("--allow-endpoint", options->token_hosts,
+                           "A host other than Google's that may see the token (repeatable)");
             app.add_flag("--json", options->json, "Print one JSON object instead of text");
             return [options](Context& context) { return run_push(*options, context); };
           }};

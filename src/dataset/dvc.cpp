@@ -8,6 +8,7 @@
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "dataset/table.hpp"
+#include "dataset/workspace_path.hpp"
 #include "dataset/yaml.hpp"
 
 namespace iris::dataset {
@@ -45,15 +46,13 @@ bool read_out_flag(YamlReader& yaml, const std::string& key, const YAML::Node& v
 // The path of an output from the root. `base` is the folder, from the root, that it is relative to.
 std::string out_path(YamlReader& yaml, const YAML::Node& node, const fs::path& base) {
   const std::string text = yaml.text(node);
-  const fs::path path = (base / text).lexically_normal();
-  const std::string first = path.empty() ? "" : path.begin()->string();
-  if (text.empty() || fs::path(text).is_absolute() || first == ".." || first == "." ||
-      first == ".git" || first == ".dvc" || text.find('\0') != std::string::npos) {
-    yaml.fail(node, in_quotes(text), "a path within the repository");
-  }
-  std::string normal = path.generic_string();
-  if (normal.size() > 1 && normal.back() == '/') normal.pop_back();
-  return normal;
+  std::string path = (base / text).lexically_normal().generic_string();
+  if (path.size() > 1 && path.back() == '/') path.pop_back();
+  std::string_view expected = refused_path(path);
+  if (text.empty() || fs::path(text).is_absolute()) expected = "a path within the repository";
+  if (expected.empty() && is_settings_file(path)) expected = "no file that DVC or git reads";
+  if (!expected.empty()) yaml.fail(node, in_quotes(text), expected);
+  return path;
 }
 
 // One item of `outs`; keeps it when it is cached and pushed.
