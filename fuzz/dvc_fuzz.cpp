@@ -30,7 +30,7 @@ void require_within(const iris::Result<std::vector<iris::dataset::DvcOut>>& outs
   if (!outs) return;
   for (const auto& out : *outs) {
     require_within(out.path);
-    if (!iris::dataset::is_md5(out.md5)) std::abort();
+    if (out.skipped.empty() && !iris::dataset::is_md5(out.md5)) std::abort();
   }
 }
 

@@ -143,8 +143,9 @@ std::vector<Check> check_bucket(const std::string& bucket, const remote::RemoteO
 
 std::vector<Check> check_objects(const dataset::DvcRepository& repository,
                                  const remote::RemoteOptions& remote, std::size_t jobs) {
-  const auto outs = dataset::read_dvc_outs(repository);
+  auto outs = dataset::read_dvc_outs(repository);
   if (!outs) return {failed("objects", ExitCode::kGate, outs.error().message)};
+  std::erase_if(*outs, [](const dataset::DvcOut& out) { return !out.skipped.empty(); });
   const auto results = dataset::check_remote(repository, *outs, {.jobs = jobs, .remote = remote});
   std::vector<Check> checks;
   for (std::size_t i = 0; i < results.size(); ++i) {

@@ -62,7 +62,7 @@ Result<ExitCode> run_pull(const PullOptions& options, Context& context) {
   Log& log = context.log;
   const auto repository = dataset::open_dvc_repository(".");
   if (!repository) return tl::unexpected(repository.error());
-  const auto outs = chosen_outs(*repository, options.targets);
+  const auto outs = chosen_outs(*repository, options.targets, log);
   if (!outs) return tl::unexpected(outs.error());
   if (outs->empty()) log.warn("no .dvc file and no dvc.lock here names an output to fetch");
 

@@ -61,8 +61,6 @@ TEST(DvcFile, WhatIsNotCachedOrNotPushedIsLeftOut) {
 TEST(DvcFile, ErrorsNameThePlace) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {out_text(""), "a/x.dvc:2:3: found an output without a path, expected path:"},
-      {"outs:\n- path: x\n",
-       "a/x.dvc:2:3: found an output without md5, expected its digest, which 'dvc commit' records"},
       {"outs:\n- path: x\n  hash: sha256\n  md5: " + std::string(kMd5) + "\n",
        "a/x.dvc:2:3: found hash \"sha256\", expected hash: md5"},
       {out_text("  path: x\n", "../../etc/passwd"),
