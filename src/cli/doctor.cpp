@@ -31,6 +31,7 @@ struct DoctorOptions {
   CLI::Option* cluster_flag = nullptr;
   std::string cluster;
   std::vector<std::string> variables;
+  std::vector<std::string> token_hosts;
   std::size_t jobs = 16;
   bool json = false;
 };
@@ -89,14 +90,14 @@ remote::RemoteSettings bucket_settings(const std::string& bucket) {
 }
 
 // Writes, reads and removes one small object of a name that nobody else has.
-std::vector<Check> check_bucket(const std::string& bucket) {
+std::vector<Check> check_bucket(const std::string& bucket, const remote::RemoteOptions& options) {
   const auto settings = bucket_settings(bucket);
   const std::string write = "bucket write";
   const auto fails = [](const std::string& name, const Error& error) {
     return failed(name, error.code == ExitCode::kInput ? ExitCode::kGate : error.code,
                   error.message);
   };
-  const auto remote = remote::open_remote(settings, {});
+  const auto remote = remote::open_remote(settings, options);
   if (!remote) return {fails(write, remote.error())};
 
   const std::string content =
@@ -141,10 +142,12 @@ std::vector<Check> check_bucket(const std::string& bucket) {
   return checks;
 }
 
-std::vector<Check> check_objects(const dataset::DvcRepository& repository, std::size_t jobs) {
-  const auto outs = dataset::read_dvc_outs(repository);
+std::vector<Check> check_objects(const dataset::DvcRepository& repository,
+                                 const remote::RemoteOptions& remote, std::size_t jobs) {
+  auto outs = dataset::read_dvc_outs(repository);
   if (!outs) return {failed("objects", ExitCode::kGate, outs.error().message)};
-  const auto results = dataset::check_remote(repository, *outs, {.jobs = jobs});
+  std::erase_if(*outs, [](const dataset::DvcOut& out) { return !out.skipped.empty(); });
+  const auto results = dataset::check_remote(repository, *outs, {.jobs = jobs, .remote = remote});
   std::vector<Check> checks;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const auto& result = results[i];
@@ -209,9 +212,10 @@ std::vector<Check> all_checks(const DoctorOptions& options) {
   const auto append = [&](std::vector<Check> more) {
     std::move(more.begin(), more.end(), std::back_inserter(checks));
   };
-  if (!options.bucket.empty()) append(check_bucket(options.bucket));
+  const remote::RemoteOptions remote{.token_hosts = options.token_hosts};
+  if (!options.bucket.empty()) append(check_bucket(options.bucket, remote));
   if (const auto repository = dataset::open_dvc_repository(".")) {
-    append(check_objects(*repository, options.jobs));
+    append(check_objects(*repository, remote, options.jobs));
   } else {
     checks.push_back(failed("objects", ExitCode::kEnvironment, repository.error().message));
   }
@@ -262,6 +266,8 @@ Command doctor_command() {
         app.add_option("-j,--jobs", options->jobs, "Objects at a time")
             ->check(CLI::Range(1, 128))
             ->capture_default_str();
+        app.add_option("--allow-endpoint", options->token_hosts,
+                       "A host other than Google's that may see the token (repeatable)");
         app.add_flag("--json", options->json, "Print one JSON object instead of text");
         return [options](Context&) { return run_doctor(*options); };
       }};

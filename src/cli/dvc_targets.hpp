@@ -4,15 +4,17 @@
 #include <string>
 #include <vector>
 
+#include "base/log.hpp"
 #include "base/result.hpp"
 #include "dataset/dvc.hpp"
 
 namespace iris::cli {
 
 // The outputs that the targets stand for, relative to the current folder, each once; all outputs
-// when there is no target.
+// when there is no target. What is left alone is told to the log, and is an error (kGate) when a
+// target names it.
 Result<std::vector<dataset::DvcOut>> chosen_outs(const dataset::DvcRepository& repository,
-                                                 const std::vector<std::string>& targets);
+                                                 const std::vector<std::string>& targets, Log& log);
 
 // The path as a table shows it: a directory ends with a slash.
 std::string shown_path(const dataset::DvcOut& out);

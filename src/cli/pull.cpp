@@ -24,6 +24,7 @@ using dataset::PullResult;
 
 struct PullOptions {
   std::vector<std::string> targets;
+  std::vector<std::string> token_hosts;
   std::size_t jobs = 16;
   bool json = false;
 };
@@ -62,13 +63,14 @@ Result<ExitCode> run_pull(const PullOptions& options, Context& context) {
   Log& log = context.log;
   const auto repository = dataset::open_dvc_repository(".");
   if (!repository) return tl::unexpected(repository.error());
-  const auto outs = chosen_outs(*repository, options.targets);
+  const auto outs = chosen_outs(*repository, options.targets, log);
   if (!outs) return tl::unexpected(outs.error());
   if (outs->empty()) log.warn("no .dvc file and no dvc.lock here names an output to fetch");
 
   Progress progress("fetching", context.clock, log);
-  const auto results =
-      dataset::pull(*repository, *outs, {.jobs = options.jobs, .watcher = &progress});
+  const auto results = dataset::pull(
+      *repository, *outs,
+      {.jobs = options.jobs, .remote = {.token_hosts = options.token_hosts}, .watcher = &progress});
   progress.finish();
 
   const std::size_t width = path_width(*outs);
@@ -114,6 +116,8 @@ Command pull_command() {
         app.add_option("-j,--jobs", options->jobs, "Objects at a time")
             ->check(CLI::Range(1, 128))
             ->capture_default_str();
+        app.add_option("--allow-endpoint", options->token_hosts,
+                       "A host other than Google's that may see the token (repeatable)");
         app.add_flag("--json", options->json, "Print one JSON object instead of text");
         return [options](Context& context) { return run_pull(*options, context); };
       }};

@@ -23,6 +23,7 @@ using dataset::PushResult;
 
 struct PushOptions {
   std::vector<std::string> targets;
+  std::vector<std::string> token_hosts;
   std::size_t jobs = 16;
   bool json = false;
 };
@@ -57,13 +58,14 @@ Result<ExitCode> run_push(const PushOptions& options, Context& context) {
   Log& log = context.log;
   const auto repository = dataset::open_dvc_repository(".");
   if (!repository) return tl::unexpected(repository.error());
-  const auto outs = chosen_outs(*repository, options.targets);
+  const auto outs = chosen_outs(*repository, options.targets, log);
   if (!outs) return tl::unexpected(outs.error());
   if (outs->empty()) log.warn("no .dvc file and no dvc.lock here names an output to send");
 
   Progress progress("sending", context.clock, log);
-  const auto results =
-      dataset::push(*repository, *outs, {.jobs = options.jobs, .watcher = &progress});
+  const auto results = dataset::push(
+      *repository, *outs,
+      {.jobs = options.jobs, .remote = {.token_hosts = options.token_hosts}, .watcher = &progress});
   progress.finish();
 
   const std::size_t width = path_width(*outs);
@@ -106,6 +108,8 @@ Command push_command() {
             app.add_option("-j,--jobs", options->jobs, "Objects at a time")
                 ->check(CLI::Range(1, 128))
                 ->capture_default_str();
+            app.add_option("--allow-endpoint", options->token_hosts,
+                           "A host other than Google's that may see the token (repeatable)");
             app.add_flag("--json", options->json, "Print one JSON object instead of text");
             return [options](Context& context) { return run_push(*options, context); };
           }};

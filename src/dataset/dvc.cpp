@@ -8,6 +8,7 @@
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "dataset/table.hpp"
+#include "dataset/workspace_path.hpp"
 #include "dataset/yaml.hpp"
 
 namespace iris::dataset {
@@ -20,12 +21,56 @@ struct OutFlags {
   bool cache = true;
   bool push = true;
   std::string remote;
+  bool operator==(const OutFlags&) const = default;
 };
 
 struct StageFlags {
   std::string wdir;
-  std::map<std::string, OutFlags> outs;
+  std::map<std::string, OutFlags> outs;  // by path, in which "${...}" may stand for any text
+  bool templated = false;                // a flag or wdir needs values that are not known here
 };
+
+constexpr const char* kTemplate = "${";
+
+// True when the text can be what the path becomes: "${...}" stands for any text.
+bool can_become(std::string_view path, std::string_view text) {
+  for (bool anywhere = false;; anywhere = true) {
+    const auto begin = path.find(kTemplate);
+    const auto end = begin == std::string_view::npos ? begin : path.find('}', begin);
+    const std::string_view literal = path.substr(0, begin);
+    if (end == std::string_view::npos) {
+      return begin == end && (anywhere ? text.ends_with(literal) : text == literal);
+    }
+    // The first place leaves the most for what follows.
+    const auto found = text.find(literal);
+    if (found == std::string_view::npos || (!anywhere && found != 0)) return false;
+    text.remove_prefix(found + literal.size());
+    path.remove_prefix(end + 1);
+  }
+}
+
+struct Match {
+  bool found = false;
+  bool certain = true;
+  OutFlags flags;
+};
+
+// The flags that dvc.yaml gives to a path of dvc.lock. Templates with different flags that could
+// both be it leave it uncertain.
+Match match_out(const StageFlags& stage, const std::string& path) {
+  if (const auto exact = stage.outs.find(path); exact != stage.outs.end()) {
+    return {true, !stage.templated, exact->second};
+  }
+  Match match;
+  for (const auto& [pattern, flags] : stage.outs) {
+    if (pattern.find(kTemplate) == std::string::npos || !can_become(pattern, path)) continue;
+    if (match.found && !(match.flags == flags)) match.certain = false;
+    match.found = true;
+    match.flags = flags;
+  }
+  match.certain = match.certain && !stage.templated;
+  return match;
+}
 
 // True when the key is a flag of an output in dvc.yaml and in .dvc files alike.
 bool read_out_flag(YamlReader& yaml, const std::string& key, const YAML::Node& value,
@@ -45,20 +90,19 @@ bool read_out_flag(YamlReader& yaml, const std::string& key, const YAML::Node& v
 // The path of an output from the root. `base` is the folder, from the root, that it is relative to.
 std::string out_path(YamlReader& yaml, const YAML::Node& node, const fs::path& base) {
   const std::string text = yaml.text(node);
-  const fs::path path = (base / text).lexically_normal();
-  const std::string first = path.empty() ? "" : path.begin()->string();
-  if (text.empty() || fs::path(text).is_absolute() || first == ".." || first == "." ||
-      first == ".git" || first == ".dvc" || text.find('\0') != std::string::npos) {
-    yaml.fail(node, in_quotes(text), "a path within the repository");
-  }
-  std::string normal = path.generic_string();
-  if (normal.size() > 1 && normal.back() == '/') normal.pop_back();
-  return normal;
+  std::string path = (base / text).lexically_normal().generic_string();
+  if (path.size() > 1 && path.back() == '/') path.pop_back();
+  std::string_view expected = refused_path(path);
+  if (text.empty() || fs::path(text).is_absolute()) expected = "a path within the repository";
+  if (expected.empty() && is_settings_file(path)) expected = "no file that DVC or git reads";
+  if (!expected.empty()) yaml.fail(node, in_quotes(text), expected);
+  return path;
 }
 
 // One item of `outs`; keeps it when it is cached and pushed.
 void read_out(YamlReader& yaml, const YAML::Node& node, const std::string& named_by,
-              const StageFlags& stage, std::vector<DvcOut>& outs) {
+              const StageFlags* stage, const fs::path& base, const std::string& from,
+              std::vector<DvcOut>& outs) {
   DvcOut out;
   out.named_by = named_by;
   OutFlags flags;
@@ -83,19 +127,26 @@ void read_out(YamlReader& yaml, const YAML::Node& node, const std::string& named
   });
   if (yaml.failed()) return;
   if (path.IsNull()) return yaml.fail(node, "an output without a path", "path:");
-  if (const auto found = stage.outs.find(yaml.text(path)); found != stage.outs.end()) {
-    flags = found->second;
+  bool certain = true;
+  if (stage != nullptr) {
+    const Match match = match_out(*stage, yaml.text(path));
+    if (!match.found) return;
+    flags = match.flags;
+    certain = match.certain;
   }
   if (!flags.cache || !flags.push) return;
-  out.path = out_path(yaml, path, fs::path(named_by).parent_path() / stage.wdir);
+  out.path = out_path(yaml, path, base);
   out.remote = flags.remote;
-  if (cloud) {
-    return yaml.fail(node, "an output versioned by its cloud",
-                     "one with hash: md5; use 'dvc pull'");
+  if (!certain) {
+    out.skipped = "dvc.yaml computes its folder or flags; use 'dvc pull' or 'dvc push'";
+  } else if (!from.empty()) {
+    out.skipped = from;
+  } else if (cloud) {
+    out.skipped = "its cloud keeps its versions; use 'dvc pull'";
+  } else if (digest.IsNull()) {
+    out.skipped = "no digest is recorded; 'dvc commit' or 'dvc pull' records it";
   }
-  if (digest.IsNull()) {
-    return yaml.fail(node, "an output without md5", "its digest, which 'dvc commit' records");
-  }
+  if (!out.skipped.empty()) return outs.push_back(std::move(out));
   if (!hash.empty() && hash != "md5") {
     return yaml.fail(node, fmt::format("hash {}", in_quotes(hash)), "hash: md5");
   }
@@ -115,10 +166,17 @@ void read_out(YamlReader& yaml, const YAML::Node& node, const std::string& named
 // outs, metrics or plots of a stage: items are a path, or a path with its flags.
 void read_stage_outs(YamlReader& yaml, const YAML::Node& list, StageFlags& stage) {
   yaml.each_item(list, [&](const YAML::Node& item) {
+    if (item.IsScalar()) stage.outs[item.Scalar()];
     if (!item.IsMap()) return;
     yaml.each(item, [&](const std::string& path, const YAML::Node& flags) {
+      stage.outs[path];
       if (!flags.IsMap()) return;
       yaml.each(flags, [&](const std::string& key, const YAML::Node& value) {
+        const bool matters = key == "cache" || key == "push" || key == "remote";
+        if (matters && value.IsScalar() && value.Scalar().find(kTemplate) != std::string::npos) {
+          stage.templated = true;
+          return;
+        }
         read_out_flag(yaml, key, value, stage.outs[path]);
       });
     });
@@ -133,7 +191,10 @@ std::map<std::string, StageFlags> read_pipeline(YamlReader& yaml, const YAML::No
     yaml.each(value, [&](const std::string& name, const YAML::Node& definition) {
       StageFlags& stage = stages[name];
       const auto read = [&](const std::string& part, const YAML::Node& content) {
-        if (part == "wdir") stage.wdir = yaml.text(content);
+        if (part == "wdir") {
+          stage.wdir = yaml.text(content);
+          stage.templated = stage.templated || stage.wdir.find(kTemplate) != std::string::npos;
+        }
         if (part == "outs" || part == "metrics" || part == "plots") {
           read_stage_outs(yaml, content, stage);
         }
@@ -201,15 +262,27 @@ Result<std::vector<DvcOut>> parse_dvc_file(const std::string& text, const std::s
   const auto root = YamlReader::load(text, name);
   if (!root) return tl::unexpected(root.error());
   YamlReader yaml(name);
-  StageFlags stage;
+  std::string wdir;
+  std::string from;
   YAML::Node list;
+  if (root->IsNull()) return std::vector<DvcOut>{};
   yaml.each(*root, [&](const std::string& key, const YAML::Node& value) {
-    if (key == "wdir") stage.wdir = yaml.text(value);
+    if (key == "wdir") wdir = yaml.text(value);
     if (key == "outs") list.reset(value);
+    if (key == "deps" && value.IsSequence()) {
+      for (const auto& dep : value) {
+        if (dep.IsMap() && dep["repo"].IsDefined()) {
+          from = "it comes from the repository that 'dvc import' names; use 'dvc pull'";
+        }
+      }
+    }
   });
   std::vector<DvcOut> outs;
   if (!list.IsNull()) {
-    yaml.each_item(list, [&](const YAML::Node& item) { read_out(yaml, item, name, stage, outs); });
+    const fs::path base = fs::path(name).parent_path() / wdir;
+    yaml.each_item(list, [&](const YAML::Node& item) {
+      read_out(yaml, item, name, nullptr, base, from, outs);
+    });
   }
   if (yaml.failed()) return tl::unexpected(yaml.error());
   return outs;
@@ -229,19 +302,26 @@ Result<std::vector<DvcOut>> parse_dvc_lock(const std::string& lock_text,
   if (!root) return tl::unexpected(root.error());
   YamlReader yaml(name);
   std::vector<DvcOut> outs;
+  if (root->IsNull()) return outs;
+  bool schema = false;
   yaml.each(*root, [&](const std::string& key, const YAML::Node& value) {
+    if (key == "schema") schema = yaml.text(value) == "2.0";
     if (key != "stages") return;
     yaml.each(value, [&](const std::string& stage_name, const YAML::Node& stage) {
       // A stage made by foreach or matrix is called "name@item".
-      const auto found = stages.find(stage_name.substr(0, stage_name.find('@')));
+      auto found = stages.find(stage_name);
+      if (found == stages.end()) found = stages.find(stage_name.substr(0, stage_name.rfind('@')));
+      if (found == stages.end()) return;  // dvc.yaml has it no more
+      const fs::path base = fs::path(name).parent_path() / found->second.wdir;
       yaml.each(stage, [&](const std::string& part, const YAML::Node& list) {
         if (part != "outs") return;
         yaml.each_item(list, [&](const YAML::Node& item) {
-          read_out(yaml, item, name, found == stages.end() ? StageFlags{} : found->second, outs);
+          read_out(yaml, item, name, &found->second, base, "", outs);
         });
       });
     });
   });
+  if (!schema) yaml.fail(*root, "no schema", "schema: '2.0'");
   if (yaml.failed()) return tl::unexpected(yaml.error());
   return outs;
 }

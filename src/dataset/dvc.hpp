@@ -37,7 +37,8 @@ struct DvcOut {
   bool directory = false;  // the digest is that of a listing
   bool dvc2 = false;       // digest and place are those of DVC 2
   bool executable = false;
-  std::string remote;  // empty: the default one
+  std::string remote;   // empty: the default one
+  std::string skipped;  // why it is left alone: what it is, and what to do; empty otherwise
 
   // The output itself: a file's content, or a directory's listing.
   ObjectId object() const { return {md5, directory, dvc2}; }
@@ -47,7 +48,9 @@ struct DvcOut {
 Result<DvcRepository> open_dvc_repository(const std::filesystem::path& folder);
 
 // Every output that is cached (`cache: false` is left out) and pushed (`push: false` is left out),
-// sorted by path. Hidden folders, `build` and repositories within this one are not looked into.
+// sorted by path. What is no object of a remote of this repository has `skipped` and no digest. As
+// DVC does, entries of dvc.lock that dvc.yaml has no more are left out. Hidden folders, `build` and
+// repositories within this one are not looked into.
 Result<std::vector<DvcOut>> read_dvc_outs(const DvcRepository& repository);
 
 // The outputs that a target stands for: a .dvc file, dvc.lock or dvc.yaml, an output, or a folder

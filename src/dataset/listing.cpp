@@ -1,7 +1,6 @@
 #include "dataset/listing.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
@@ -10,24 +9,9 @@
 #include "base/limits.hpp"
 #include "dataset/dvc.hpp"
 #include "dataset/table.hpp"
+#include "dataset/workspace_path.hpp"
 
 namespace iris::dataset {
-namespace {
-
-namespace fs = std::filesystem;
-
-bool stays_within(const std::string& path) {
-  const fs::path parts(path);
-  if (path.empty() || parts.is_absolute() || path.find('\0') != std::string::npos) return false;
-  for (const fs::path& part : parts) {
-    // An empty part is what a slash at the end leaves.
-    if (part.empty() || part == "." || part == ".." || part == ".git") return false;
-  }
-  return true;
-}
-
-}  // namespace
-
 Result<std::vector<ListedFile>> parse_listing(const std::string& text, const std::string& name) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
   if (!json.is_array()) {
@@ -46,9 +30,9 @@ Result<std::vector<ListedFile>> parse_listing(const std::string& text, const std
       return found != json[i].end() && found->is_string() ? found->get<std::string>() : "";
     };
     ListedFile file{text_of("relpath"), text_of("md5")};
-    if (!stays_within(file.path)) {
-      return input_error("{}: entry {}: found relpath {}, expected a path within the directory",
-                         name, i, in_quotes(file.path));
+    if (const auto expected = refused_path(file.path); !expected.empty()) {
+      return input_error("{}: entry {}: found relpath {}, expected {}", name, i,
+                         in_quotes(file.path), expected);
     }
     if (!is_md5(file.md5)) {
       return input_error("{}: entry {}: found md5 {}, expected 32 digits", name, i,

@@ -1,5 +1,6 @@
 #include "dataset/pull.hpp"
 
+#include <algorithm>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "base/parallel.hpp"
 #include "dataset/draft.hpp"
 #include "dataset/listing.hpp"
+#include "dataset/workspace_path.hpp"
 
 namespace iris::dataset {
 namespace {
@@ -59,6 +61,7 @@ class Puller {
     for (OutPull& plan : plans_) {
       if (!plan.failed()) list_files(plan);
     }
+    refuse_nested_repositories();
     each_file([&](const OutPull&, File& file) { compare(file); });
     fetch_files();
     each_file([&](const OutPull& plan, File& file) {
@@ -136,10 +139,37 @@ class Puller {
       }
     }
     plan.result.files = plan.files.size();
+    // The folder itself may be a link, and an empty one has no files to be checked.
+    if (auto inside = check_inside(out, target / "any"); out.directory && !inside) {
+      return plan.fail(inside.error());
+    }
     std::set<fs::path> parents;
     for (const File& file : plan.files) {
       if (!parents.insert(file.target.parent_path()).second) continue;
       if (auto inside = check_inside(out, file.target); !inside) return plan.fail(inside.error());
+    }
+  }
+
+  // Files that are harmless one by one may be a repository together, whose configuration git would
+  // read in its folder.
+  void refuse_nested_repositories() {
+    std::set<fs::path> targets;
+    for (const OutPull& plan : plans_) {
+      for (const File& file : plan.files) targets.insert(file.target);
+    }
+    const fs::path folder = nested_repository(repository_.root, targets);
+    if (folder.empty()) return;
+    const std::string shown = folder.lexically_relative(repository_.root).generic_string();
+    for (OutPull& plan : plans_) {
+      const bool within = std::any_of(plan.files.begin(), plan.files.end(), [&](const File& file) {
+        const fs::path relative = file.target.lexically_relative(folder);
+        return !relative.empty() && *relative.begin() != "..";
+      });
+      if (!within) continue;
+      plan.fail({ExitCode::kInput,
+                 fmt::format("{}: found files that make {} a git repository (HEAD, objects, refs), "
+                             "expected none within this one",
+                             plan.out.path, shown)});
     }
   }
 
@@ -183,6 +213,12 @@ class Puller {
       return Error{ExitCode::kInput,
                    fmt::format("{}: found a folder, expected a file; move it away", file.shown)};
     }
+    if (is_settings_file(file.shown) && fs::exists(fs::symlink_status(file.target, code))) {
+      return Error{ExitCode::kInput,
+                   fmt::format("{}: found another one there, expected none: pull replaces no file "
+                               "that DVC or git reads as a setting; move it away",
+                               file.shown)};
+    }
     if (is_file(file.target)) {
       const auto old = digest_of_file(file.target.string(), false);
       if (!old) return old.error();
@@ -208,14 +244,10 @@ class Puller {
 
   // A link in the working folder must not lead a write out of the repository.
   Result<void> check_inside(const DvcOut& out, const fs::path& target) {
-    std::error_code code;
-    const fs::path real = fs::weakly_canonical(target.parent_path(), code);
-    const fs::path relative = real.lexically_relative(repository_.root);
-    if (code || relative.empty() || *relative.begin() == ".." || *relative.begin() == ".git" ||
-        *relative.begin() == ".dvc") {
-      return input_error(
-          "{}: found a link that leads to {}, expected a folder within the repository", out.path,
-          real.string());
+    if (const auto expected = refused_place(repository_.root, target); !expected.empty()) {
+      std::error_code ignored;
+      return input_error("{}: found a link that leads to {}, expected {}", out.path,
+                         fs::weakly_canonical(target.parent_path(), ignored).string(), expected);
     }
     return {};
   }

@@ -95,7 +95,8 @@ std::size_t YamlReader::count(const YAML::Node& node) {
 }
 
 bool YamlReader::flag(const YAML::Node& node) {
-  return one_of(node, {"false", "true"}) == 1;
+  // The spellings of YAML 1.2, which DVC's parser takes; "yes" is text.
+  return one_of(node, {"false", "False", "FALSE", "true", "True", "TRUE"}) >= 3;
 }
 
 std::size_t YamlReader::one_of(const YAML::Node& node,

@@ -10,6 +10,7 @@
 #include "remote/retry.hpp"
 #include "remote/rs256.hpp"
 #include "remote/settings.hpp"
+#include "remote/token_hosts.hpp"
 
 namespace iris::remote {
 namespace {
@@ -65,6 +66,15 @@ class TokenSource {
         request.through_proxy) {
       return environment_error("{}: found {}, expected a service behind https", name_,
                                shown_url(request.url));
+    }
+    // The file may be one that a repository's settings name: what it tells of here is who would
+    // see the credential.
+    if (request.through_proxy && request.method == "POST" &&
+        !may_see_token(request.url, options_.token_hosts)) {
+      return environment_error(
+          "{}: found {}, expected one of Google's services or one of this machine; "
+          "--allow-endpoint HOST allows another",
+          name_, shown_url(request.url));
     }
     const auto answer =
         send_patiently([&] { return client_->send(request); }, options_, shown_url(request.url));

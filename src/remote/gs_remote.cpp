@@ -9,6 +9,7 @@
 #include "remote/http_transfer.hpp"
 #include "remote/retry.hpp"
 #include "remote/settings.hpp"
+#include "remote/token_hosts.hpp"
 
 namespace iris::remote {
 namespace {
@@ -75,14 +76,15 @@ class GsRemote final : public Remote {
 struct Endpoint {
   std::string url = "https://storage.googleapis.com";
   bool emulator = false;
+  bool from_environment = false;
 };
 
 Endpoint endpoint_of(const RemoteSettings& settings, const RemoteOptions& options) {
   Endpoint endpoint;
   if (const std::string url = setting(settings, "endpointurl"); !url.empty()) {
-    endpoint = {url, !url.starts_with("https://")};
+    endpoint = {url, !url.starts_with("https://"), false};
   } else if (const auto host = environment_of(options, "STORAGE_EMULATOR_HOST")) {
-    endpoint = {host->find("://") == std::string::npos ? "http://" + *host : *host, true};
+    endpoint = {host->find("://") == std::string::npos ? "http://" + *host : *host, true, true};
   }
   while (endpoint.url.ends_with('/')) endpoint.url.pop_back();
   return endpoint;
@@ -94,7 +96,14 @@ Result<std::unique_ptr<Authorization>> authorization_of(const RemoteSettings& se
   const std::string key_file = setting(settings, "credentialpath");
   if (is_true(setting(settings, "allow_anonymous_login"))) return nullptr;
   if (endpoint.emulator && key_file.empty()) return nullptr;
-  if (!endpoint.url.starts_with("https://") && !is_loopback_url(endpoint.url)) {
+  const bool users_word = endpoint.from_environment && endpoint.url.starts_with("https://");
+  if (!users_word && !may_see_token(endpoint.url, options.token_hosts)) {
+    if (endpoint.url.starts_with("https://")) {
+      return environment_error(
+          "found the endpoint {}, expected one of Google's or of this machine, where the token may "
+          "be sent; --allow-endpoint HOST allows another, allow_anonymous_login sends none",
+          shown_url(endpoint.url));
+    }
     return environment_error(
         "found the endpoint {}, expected https, or one of this machine, where credentials are sent",
         shown_url(endpoint.url));

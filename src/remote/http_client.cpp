@@ -326,8 +326,10 @@ std::string shown_url(std::string_view url) {
 bool is_loopback_url(std::string_view url) {
   const std::string origin = origin_of(url);
   const auto host = std::string_view(origin).substr(origin.find("://") + 3);
-  return host.starts_with("127.") || host.starts_with("[::1]") || host == "localhost" ||
-         host.starts_with("localhost:");
+  const auto name = host.substr(0, host.starts_with('[') ? host.find(']') + 1 : host.find(':'));
+  // "127.example.org" is a name that anybody may own.
+  const bool address = name.find_first_not_of("0123456789.") == std::string_view::npos;
+  return (name.starts_with("127.") && address) || name == "[::1]" || name == "localhost";
 }
 
 }  // namespace iris::remote

@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
@@ -87,12 +88,14 @@ struct RetryPolicy {
 struct RemoteOptions {
   RetryPolicy retry{};
   Nanoseconds connect_timeout = std::chrono::seconds(10);
-  Nanoseconds stall_timeout = std::chrono::seconds(60);                // without a single byte
-  std::uint64_t large_upload_bytes = std::uint64_t{8} << 20;           // from here on: resumable
-  std::function<void(Nanoseconds)> sleep;                              // default: of the thread
-  std::function<double()> random;                                      // in [0, 1), for jitter
-  std::function<std::optional<std::string>(const char*)> environment;  // default: the process's
-  std::function<WallTime()> now;                                       // default: the system's
+  Nanoseconds stall_timeout = std::chrono::seconds(60);                  // without a single byte
+  std::uint64_t large_upload_bytes = std::uint64_t{8} << 20;             // from here on: resumable
+  std::function<void(Nanoseconds)> sleep{};                              // default: of the thread
+  std::function<double()> random{};                                      // in [0, 1), for jitter
+  std::function<std::optional<std::string>(const char*)> environment{};  // default: the process's
+  std::function<WallTime()> now{};                                       // default: the system's
+  // Hosts other than Google's that may see a Google Cloud token: HOST or HOST:PORT.
+  std::vector<std::string> token_hosts{};
 };
 
 // One remote of .dvc/config: its URL and the other keys of its section, as DVC names them. Paths

@@ -14,6 +14,7 @@
 #include "remote/encoding.hpp"
 #include "remote/google_token.hpp"
 #include "remote/remote.hpp"
+#include "remote/token_hosts.hpp"
 #include "stand_in.hpp"
 
 namespace iris::remote {
@@ -276,6 +277,41 @@ TEST_F(GsRemoteTest, CredentialsAreNotSentWithoutHttps) {
       options_);
   ASSERT_FALSE(remote);
   EXPECT_NE(remote.error().message.find("expected https"), std::string::npos);
+}
+
+TEST_F(GsRemoteTest, TheTokenGoesToGoogleAndToThisMachineAlone) {
+  const std::vector<std::string> none;
+  for (const char* url : {"https://storage.googleapis.com", "https://STORAGE.googleapis.com:443/x",
+                          "https://oauth2.googleapis.com/token", "http://127.0.0.1:4443",
+                          "http://localhost:1", "https://[::1]:2"}) {
+    EXPECT_TRUE(may_see_token(url, none)) << url;
+  }
+  for (const char* url :
+       {"http://storage.googleapis.com", "https://storage.googleapis.com.evil.example",
+        "https://evilgoogleapis.com", "https://127.evil.example", "https://localhost.evil.example",
+        "https://storage.googleapis.com@evil.example", "https://storage.googleapis.com:444",
+        "https://evil.example\\@storage.googleapis.com", "https://evil.example#.googleapis.com",
+        "ftp://storage.googleapis.com", "storage.googleapis.com", ""}) {
+    EXPECT_FALSE(may_see_token(url, none)) << url;
+  }
+  EXPECT_TRUE(may_see_token("https://minio.example/x", {"minio.example"}));
+  EXPECT_TRUE(may_see_token("https://minio.example:9000", {"Minio.example:9000"}));
+  EXPECT_FALSE(may_see_token("https://minio.example:9000", {"minio.example"}));
+  EXPECT_FALSE(may_see_token("http://minio.example", {"minio.example"}));
+}
+
+TEST_F(GsRemoteTest, ARepositoryDoesNotChooseWhoSeesTheToken) {
+  const auto refused = open_remote(
+      {"gs://bucket", {{"endpointurl", "https://evil.example"}, {"credentialpath", "/key"}}},
+      options_);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("--allow-endpoint HOST"), std::string::npos)
+      << refused.error().message;
+  // Without a token to be seen there is nothing to refuse.
+  EXPECT_TRUE(
+      open_remote({"gs://bucket",
+                   {{"endpointurl", "https://other.example"}, {"allow_anonymous_login", "true"}}},
+                  options_));
 }
 
 TEST_F(GsRemoteTest, ASmallUploadTellsItsDigestAndChecksTheAnswer) {
