@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/cgroup_limits.hpp"
+#include "cli/arguments.hpp"
 #include "cli/commands.hpp"
 #include "http/listen.hpp"
 #include "serve/service.hpp"
@@ -20,6 +21,7 @@ constexpr std::size_t kOwnDescriptors = 256;
 // Flags as given; durations as text ("30s") until they are checked.
 struct ServeFlags {
   std::string model = "models/model.onnx";
+  std::string argument;  // the model, instead of --model
   serve::ServiceOptions service;
   std::optional<std::size_t> threads;
   std::optional<std::size_t> max_connections;
@@ -31,12 +33,14 @@ struct ServeFlags {
   std::string max_queueing_time = "1s";
 };
 
-void define_flags(CLI::App& app, ServeFlags& flags) {
+// Gives back the option that names the model.
+const CLI::Option* define_flags(CLI::App& app, ServeFlags& flags) {
   auto& service = flags.service;
   auto& http = service.http;
-  app.add_option("--model", flags.model, "The model, ONNX")
-      ->envname("MODEL_PATH")
-      ->capture_default_str();
+  app.add_option("MODEL", flags.argument, "The model, as --model");
+  const CLI::Option* model = app.add_option("--model", flags.model, "The model, ONNX")
+                                 ->envname("MODEL_PATH")
+                                 ->capture_default_str();
   app.add_option("--host", service.host, "Address to listen on")->capture_default_str();
   app.add_option("--port", service.port, "Port (0: any free one)")
       ->envname("PORT")
@@ -99,6 +103,7 @@ void define_flags(CLI::App& app, ServeFlags& flags) {
       ->capture_default_str();
   app.add_option("--drain-timeout", flags.drain_timeout, "From SIGTERM to the end at the latest")
       ->capture_default_str();
+  return model;
 }
 
 Result<void> read_duration(const char* flag, const std::string& text, Nanoseconds& duration,
@@ -171,8 +176,13 @@ Command serve_command() {
           "http://127.0.0.1:8080/predict",
           [](CLI::App& app) -> Action {
             auto flags = std::make_shared<ServeFlags>();
-            define_flags(app, *flags);
-            return [flags](Context& context) { return serve_model(*flags, context); };
+            const CLI::Option* model = define_flags(app, *flags);
+            return [flags, model](Context& context) -> Result<ExitCode> {
+              if (auto ok = take_argument(flags->argument, *model, flags->model); !ok) {
+                return tl::unexpected(ok.error());
+              }
+              return serve_model(*flags, context);
+            };
           }};
 }
 
