@@ -29,7 +29,7 @@ class Objective {
   double operator()(const VectorXd& x, VectorXd& gradient) {
     tick_();
     const Eigen::Map<const MatrixXd> theta(x.data(), best_.rows(), best_.cols());
-    const Evaluation at = evaluate(problem_, theta);
+    const ObjectiveAt at = evaluate(problem_, theta);
     gradient = at.gradient.reshaped();
     if (at.value < lowest_) {
       lowest_ = at.value;
@@ -77,7 +77,7 @@ void fill(const Problem& problem, const MatrixXd& theta, Fit& fit) {
   if (problem.binary()) add(0, -1);
   for (Index k = 0; k < theta.cols(); ++k) add(k, 1);
 
-  const Evaluation at = evaluate(problem, theta);
+  const ObjectiveAt at = evaluate(problem, theta);
   fit.objective = at.value;
   MatrixXd gradient = problem.scale.cwiseInverse().asDiagonal() * at.gradient;
   gradient.topRows(features) += problem.mean * gradient.row(features);

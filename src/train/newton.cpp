@@ -31,7 +31,7 @@ class Steps {
   }
 
   // What to subtract from Θ; nothing when the work allowed is used up.
-  std::optional<MatrixXd> next(const Evaluation& at) {
+  std::optional<MatrixXd> next(const ObjectiveAt& at) {
     if (!factorises_) return conjugate_gradients(at);
     const Eigen::LDLT<MatrixXd> factors(hessian(problem_, at.probabilities));
     const VectorXd step = factors.solve(VectorXd(at.gradient.reshaped()));
@@ -40,7 +40,7 @@ class Steps {
 
  private:
   // The diagonal preconditions.
-  std::optional<MatrixXd> conjugate_gradients(const Evaluation& at) {
+  std::optional<MatrixXd> conjugate_gradients(const ObjectiveAt& at) {
     const MatrixXd inverse = curvatures(problem_, at.probabilities).cwiseInverse();
     MatrixXd step = MatrixXd::Zero(at.gradient.rows(), at.gradient.cols());
     MatrixXd residual = at.gradient;
@@ -74,7 +74,7 @@ class Steps {
 Polish polish(const Problem& problem, MatrixXd& theta, const std::function<void()>& tick) {
   Polish out;
   Steps steps(problem, theta, tick);
-  Evaluation at = evaluate(problem, theta);
+  ObjectiveAt at = evaluate(problem, theta);
   for (int i = 0; i < kMostNewtonSteps; ++i) {
     tick();
     const auto step = steps.next(at);
@@ -82,7 +82,7 @@ Polish polish(const Problem& problem, MatrixXd& theta, const std::function<void(
     if (!step || !step->allFinite()) return out;
     const MatrixXd next = theta - *step;
     out.converged = step->norm() <= kNewtonTolerance * (1 + theta.norm());
-    Evaluation there = evaluate(problem, next);
+    ObjectiveAt there = evaluate(problem, next);
     if (!(there.gradient.norm() < at.gradient.norm())) return out;
     theta = next;
     at = std::move(there);

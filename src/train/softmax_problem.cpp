@@ -40,8 +40,8 @@ Problem make_problem(const dataset::Examples& examples, const std::vector<std::s
   return problem;
 }
 
-Evaluation evaluate(const Problem& problem, const MatrixXd& theta) {
-  Evaluation out;
+ObjectiveAt evaluate(const Problem& problem, const MatrixXd& theta) {
+  ObjectiveAt out;
   const MatrixXd scores = problem.design * theta;
   if (problem.binary()) {
     // log(1 + exp(s)) without overflow.

@@ -29,13 +29,14 @@ struct Problem {
 Problem make_problem(const dataset::Examples& examples, const std::vector<std::size_t>& rows,
                      double inverse_regularization);
 
-struct Evaluation {
+// The objective at a point.
+struct ObjectiveAt {
   double value = 0;
   Eigen::MatrixXd probabilities;  // [rows × score columns]
   Eigen::MatrixXd gradient;       // as Θ
 };
 
-Evaluation evaluate(const Problem& problem, const Eigen::MatrixXd& theta);
+ObjectiveAt evaluate(const Problem& problem, const Eigen::MatrixXd& theta);
 
 // The second derivative at the point that gave `probabilities`, over Θ column by column. The
 // softmax does not see a constant added to all intercepts; 1 is added to the curvature along that
