@@ -160,14 +160,15 @@ void add_text_figures(const Findings& findings, std::string& out) {
   const Metrics& metrics = *findings.held_out;
   out += fmt::format("\n{}, log loss {:.4f}, macro F1 {:.4f}\n\n", accuracy_sentence(metrics),
                      metrics.log_loss, metrics.macro_f1);
+  const bool compared = findings.baseline && !findings.baseline->metrics.classes.empty();
   std::size_t width = 5;
   for (const auto& one : metrics.classes) width = std::max(width, one.label.size());
   out += fmt::format("{:{}}  precision  recall      F1  rows{}\n", "class", width,
-                     findings.baseline ? "  F1 change" : "");
+                     compared ? "  F1 change" : "");
   for (const auto& one : metrics.classes) {
     out += fmt::format("{:{}}  {:9.4f}  {:6.4f}  {:6.4f}  {:4}", one.label, width, one.precision,
                        one.recall, one.f1, one.support);
-    if (findings.baseline) out += fmt::format("  {:>9}", f1_change(*findings.baseline, one));
+    if (compared) out += fmt::format("  {:>9}", f1_change(*findings.baseline, one));
     out += '\n';
   }
   out += "\nconfusion (a row is the truth, a column the prediction)\n";
@@ -181,7 +182,7 @@ void add_text_figures(const Findings& findings, std::string& out) {
 void add_markdown_figures(const Findings& findings, std::string& out) {
   const Metrics& metrics = *findings.held_out;
   out += "\n<details><summary>Per class and confusion</summary>\n\n";
-  const bool compared = findings.baseline.has_value();
+  const bool compared = findings.baseline && !findings.baseline->metrics.classes.empty();
   out += fmt::format("| class | precision | recall | F1 |{} rows |\n", compared ? " change |" : "");
   out += fmt::format("| --- | ---: | ---: | ---: |{} ---: |\n", compared ? " ---: |" : "");
   for (const auto& one : metrics.classes) {
