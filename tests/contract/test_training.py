@@ -193,16 +193,17 @@ def test_pairs_of_equally_good_models_are_not_refused(tmp_path, run_iris):
                           "--metrics", f"m{seed}.json", cwd=tmp_path)  # fmt: skip
         assert result.returncode == 0, result.stderr
     pairs = [(new, old) for new in range(seeds) for old in range(seeds) if new != old][:1000]
-    refused = {"onnx": 0, "json": 0}
+    refused = 0
     for new, old in pairs:
-        for kind in refused:
-            result = run_iris("evaluate", f"m{new}.onnx", "t.csv", "--params", f"p{new}.yaml",
-                              "--baseline", f"m{old}.{kind}", "--json", cwd=tmp_path)  # fmt: skip
-            assert result.returncode in (0, 1), result.stderr
-            gate = json.loads(result.stdout)["gates"][-1]
-            assert gate["name"] == "drop from baseline"
-            refused[kind] += gate["verdict"] == "FAILED"
-    assert max(refused.values()) <= 10, refused
+        # Every second pair by figures alone.
+        baseline = f"m{old}.{'onnx' if (new + old) % 2 else 'json'}"
+        result = run_iris("evaluate", f"m{new}.onnx", "t.csv", "--params", f"p{new}.yaml",
+                          "--baseline", baseline, "--json", cwd=tmp_path)  # fmt: skip
+        assert result.returncode in (0, 1), result.stderr
+        gate = json.loads(result.stdout)["gates"][-1]
+        assert gate["name"] == "drop from baseline"
+        refused += gate["verdict"] == "FAILED"
+    assert refused <= 10
 
 
 def skl2onnx_like(path, weights, intercepts, labels):
