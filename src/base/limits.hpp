@@ -15,6 +15,7 @@ inline constexpr std::size_t kObjectBytes = std::size_t{1} << 40;  // one object
 inline constexpr std::size_t kDirectoryFiles = 1'000'000;          // files of one DVC directory
 inline constexpr std::size_t kDirectoryBytes = std::size_t{128} << 20;  // and of its listing
 
+inline constexpr std::size_t kUnpackedBytes = std::size_t{1} << 30;  // of a compressed table
 inline constexpr std::size_t kTableColumns = 16'384;
 inline constexpr std::size_t kTableRows = 100'000'000;
 inline constexpr std::size_t kCellBytes = std::size_t{1} << 20;

@@ -10,8 +10,8 @@
 #include <string>
 
 #include "cli/commands.hpp"
+#include "cli/held_out.hpp"
 #include "cli/print.hpp"
-#include "dataset/csv.hpp"
 #include "dataset/schema.hpp"
 
 namespace iris::cli {
@@ -27,6 +27,7 @@ constexpr std::size_t kShownPerKind = 20;
 struct CheckOptions {
   std::string data;
   std::string schema = "data/schema.yaml";
+  std::string separator;
   bool json = false;
 };
 
@@ -136,7 +137,7 @@ void print_check_json(const CheckOptions& options, const CheckReport& report) {
 Result<ExitCode> run_check(const CheckOptions& options) {
   const auto schema = dataset::read_schema(options.schema);
   if (!schema) return tl::unexpected(schema.error());
-  const auto table = dataset::read_csv(options.data);
+  const auto table = read_table(options.data, options.separator);
   if (!table) return tl::unexpected(table.error());
   const CheckReport report = dataset::check(*table, *schema);
   if (options.json) {
@@ -157,6 +158,7 @@ Command check_command() {
         auto options = std::make_shared<CheckOptions>();
         app.add_option("DATA", options->data, "CSV file with a header")->required();
         app.add_option("--schema", options->schema, "What the file must be")->capture_default_str();
+        app.add_option("--separator", options->separator, kSeparatorHelp);
         app.add_flag("--json", options->json, "Print one JSON object instead of text");
         return [options](Context&) { return run_check(*options); };
       }};

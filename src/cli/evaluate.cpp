@@ -10,7 +10,8 @@
 #include <utility>
 
 #include "base/file.hpp"
-#include "base/limits.hpp"
+#include "cli/arguments.hpp"
+#include "cli/baseline.hpp"
 #include "cli/commands.hpp"
 #include "cli/held_out.hpp"
 #include "cli/overwriting.hpp"
@@ -24,10 +25,14 @@ namespace {
 
 struct EvaluateOptions {
   std::string params = "params.yaml";
+  bool params_given = false;
   std::string data;
+  std::vector<std::string> arguments;  // model and table, instead of their flags
+  std::string separator;
   std::string model = "models/model.onnx";
   std::string baseline;
   std::string report = "report.md";
+  bool strict = false;
   bool json = false;
 };
 
@@ -46,30 +51,31 @@ Result<std::optional<Loaded>> load(const std::string& path) {
   return Loaded{std::move(*model), std::move(*engine)};
 }
 
-void find_missing(const dataset::Table& table, train::Findings& findings) {
+// A class may have a name that is a missing value elsewhere, such as "None".
+void find_missing(const dataset::Table& table, std::size_t target, train::Findings& findings) {
   for (std::size_t row = 0; row < table.rows(); ++row) {
     for (std::size_t column = 0; column < table.columns(); ++column) {
-      if (!dataset::is_missing(table.cell(row, column))) continue;
+      const auto cell = table.cell(row, column);
+      if (column == target ? !dataset::is_blank(cell) : !dataset::is_missing(cell)) continue;
       if (findings.missing_values++ == 0) findings.first_missing = table.where(row, column);
     }
   }
 }
 
-Result<void> find_labels(const dataset::Table& table, const std::string& target,
-                         train::Findings& findings) {
-  std::size_t column = table.columns() - 1;
-  if (!target.empty()) {
-    const auto found = dataset::find_columns(table, {target});
-    if (!found) return tl::unexpected(found.error());
-    column = found->front();
-  }
+Result<std::size_t> find_target(const dataset::Table& table, const std::string& target) {
+  if (target.empty()) return table.columns() - 1;
+  const auto found = dataset::find_columns(table, {target});
+  if (!found) return tl::unexpected(found.error());
+  return found->front();
+}
+
+void find_labels(const dataset::Table& table, std::size_t column, train::Findings& findings) {
   std::vector<std::string> labels;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const auto label = table.cell(row, column);
-    if (!dataset::is_missing(label)) labels.emplace_back(label);
+    if (!dataset::is_blank(label)) labels.emplace_back(label);
   }
   findings.data_labels = dataset::sorted_classes(std::move(labels));
-  return {};
 }
 
 // For each class of the data, its index in the model; nothing when the model lacks one.
@@ -101,52 +107,56 @@ std::size_t count_predictions(const Answers& answers, const engine::Engine& engi
   return count;
 }
 
-// Fills held_out and predictions, or says in not_measured why that cannot be.
-Result<void> measure(const dataset::Table& table, const train::Params& params,
-                     const std::optional<Loaded>& loaded, train::Findings& findings) {
+// What was measured on the rows held out.
+struct Measured {
+  dataset::Examples examples;
+  std::vector<std::size_t> rows;
+  std::vector<bool> correct;
+};
+
+// Fills findings.held_out and predictions; nothing when that cannot be, and not_measured says why.
+Result<std::optional<Measured>> measure(const dataset::Table& table, const train::Params& params,
+                                        const std::optional<Loaded>& loaded,
+                                        train::Findings& findings) {
   if (!loaded) {
     findings.not_measured = "no model";
-    return {};
+    return std::nullopt;
   }
   if (findings.missing_values != 0) {
     findings.not_measured = "missing values";
-    return {};
+    return std::nullopt;
   }
   const auto& [model, engine] = *loaded;
   const auto columns = dataset::find_columns(table, model.signature.feature_names);
   if (!columns) return tl::unexpected(columns.error());
   const auto features = dataset::numeric_matrix(table, *columns);
   if (!features) return tl::unexpected(features.error());
-  const auto examples = dataset::to_examples(table, params.data.target);
+  auto examples = dataset::to_examples(table, params.data.target);
   if (!examples) return tl::unexpected(examples.error());
   const auto labels = map_labels(*examples, engine);
   if (!labels) {
     findings.not_measured = "labels that the model does not have";
-    return {};
+    return std::nullopt;
   }
-  const auto split = split_rows(examples->labels, params.split);
+  auto split = split_rows(examples->labels, params.split);
   if (!split) return tl::unexpected(split.error());
 
   std::vector<std::size_t> every_row(table.rows());
   std::iota(every_row.begin(), every_row.end(), std::size_t{0});
   findings.predictions = count_predictions(predict_rows(engine, *features, every_row), engine);
   findings.held_out = measure_rows(engine, *features, *labels, split->test);
-  return {};
+  auto correct = correct_rows(engine, *features, *examples, split->test);
+  return Measured{std::move(*examples), std::move(split->test), std::move(correct)};
 }
 
 // A baseline that was asked for must be there; one that params.yaml names may be missing.
-Result<void> read_baseline(const EvaluateOptions& options, const train::Params& params,
-                           train::Findings& findings) {
+Result<void> find_baseline(const EvaluateOptions& options, const train::Params& params,
+                           const HeldOut* held_out, train::Findings& findings) {
   const bool demanded = !options.baseline.empty();
   findings.baseline_path = demanded ? options.baseline : params.evaluate.baseline;
   const auto& path = findings.baseline_path;
   if (path.empty() || (!demanded && !std::filesystem::exists(path))) return {};
-  const auto text = read_file(path, limits::kConfigBytes);
-  if (!text) return input_error("--baseline: {}", text.error().message);
-  auto record = train::parse_training_record(*text, path);
-  if (!record) return tl::unexpected(record.error());
-  findings.baseline = std::move(*record);
-  return {};
+  return read_baseline(path, held_out, findings);
 }
 
 Result<train::Findings> find(const EvaluateOptions& options, const train::Params& params) {
@@ -154,7 +164,7 @@ Result<train::Findings> find(const EvaluateOptions& options, const train::Params
   findings.model_path = options.model;
   findings.data_path = options.data.empty() ? params.data.path : options.data;
   findings.program_version = IRIS_VERSION;
-  const auto data = read_data(findings.data_path);
+  const auto data = read_data(findings.data_path, options.separator);
   if (!data) return tl::unexpected(data.error());
   const auto loaded = load(options.model);
   if (!loaded) return tl::unexpected(loaded.error());
@@ -171,20 +181,27 @@ Result<train::Findings> find(const EvaluateOptions& options, const train::Params
     const auto golden = engine::verify_golden_rows((*loaded)->engine, model);
     if (!golden) findings.golden_rows_error = golden.error().message;
   }
-  find_missing(data->table, findings);
-  if (auto ok = find_labels(data->table, params.data.target, findings); !ok) {
+  const auto target = find_target(data->table, params.data.target);
+  if (!target) return tl::unexpected(target.error());
+  find_missing(data->table, *target, findings);
+  find_labels(data->table, *target, findings);
+  auto measured = measure(data->table, params, *loaded, findings);
+  if (!measured) return tl::unexpected(measured.error());
+  std::optional<HeldOut> held_out;
+  if (*measured) {
+    auto& [examples, rows, correct] = **measured;
+    held_out.emplace(HeldOut{*data, examples, std::move(rows), std::move(correct)});
+  }
+  if (auto ok = find_baseline(options, params, held_out ? &*held_out : nullptr, findings); !ok) {
     return tl::unexpected(ok.error());
   }
-  if (auto ok = measure(data->table, params, *loaded, findings); !ok) {
-    return tl::unexpected(ok.error());
-  }
-  if (auto ok = read_baseline(options, params, findings); !ok) return tl::unexpected(ok.error());
   return findings;
 }
 
 Result<ExitCode> run_evaluate(const EvaluateOptions& options, Context& context) {
-  const auto params = train::read_params(options.params);
+  auto params = train::read_params(options.params, !options.params_given);
   if (!params) return tl::unexpected(params.error());
+  if (options.strict) params->evaluate.undecided_fails = true;
   auto findings = find(options, *params);
   if (!findings) return tl::unexpected(findings.error());
   if (auto ok = refuse_overwriting({{"--report", options.report}},
@@ -201,6 +218,12 @@ Result<ExitCode> run_evaluate(const EvaluateOptions& options, Context& context) 
     return tl::unexpected(ok.error());
   }
   for (const auto& gate : evaluation.gates) {
+    if (gate.verdict == train::Verdict::kUndecided) {
+      context.log.warn(
+          "gate '{}' CANNOT TELL, and {}: found {}, expected {}", gate.name,
+          params->evaluate.undecided_fails ? "so fails" : "lets the model pass (--strict: fails)",
+          gate.found, gate.expected);
+    }
     if (gate.verdict != train::Verdict::kFailed) continue;
     context.log.error("gate '{}' failed: found {}, expected {}", gate.name, gate.found,
                       gate.expected);
@@ -211,22 +234,38 @@ Result<ExitCode> run_evaluate(const EvaluateOptions& options, Context& context) 
 }  // namespace
 
 Command evaluate_command() {
-  return {"evaluate", "Hold a model against its gates; exit 1 when one says no",
-          "iris evaluate --model models/model.onnx --baseline main-metrics.json --report report.md",
-          [](CLI::App& app) -> Action {
-            auto options = std::make_shared<EvaluateOptions>();
-            app.add_option("--params", options->params, "Split, penalty and gates")
-                ->capture_default_str();
-            app.add_option("--data", options->data,
-                           "CSV file with a header [what the params say: data/data.csv]");
+  return {
+      "evaluate", "Hold a model against its gates; exit 1 when one says no",
+      "iris evaluate --model models/model.onnx --baseline old.onnx --report report.md",
+      [](CLI::App& app) -> Action {
+        auto options = std::make_shared<EvaluateOptions>();
+        app.add_option("FILE", options->arguments,
+                       "The model, *.onnx, and the table, instead of --model and --data")
+            ->expected(0, 2);
+        const auto* params = app.add_option("--params", options->params, "Split, penalty and gates")
+                                 ->capture_default_str();
+        const auto* data = app.add_option(
+            "--data", options->data, "CSV file with a header [what the params say: data/data.csv]");
+        const auto* model =
             app.add_option("--model", options->model, "ONNX file")->capture_default_str();
-            app.add_option("--baseline", options->baseline,
-                           "The metrics.json of another training to compare with");
-            app.add_option("--report", options->report, "Markdown file to write")
-                ->capture_default_str();
-            app.add_flag("--json", options->json, "Print one JSON object instead of text");
-            return [options](Context& context) { return run_evaluate(*options, context); };
-          }};
+        app.add_option("--separator", options->separator, kSeparatorHelp);
+        app.add_option("--baseline", options->baseline,
+                       "The model to compare with, on the same rows; or its metrics.json");
+        app.add_flag("--strict", options->strict,
+                     "A gate that cannot tell fails, as evaluate.undecided: fail");
+        app.add_option("--report", options->report, "Markdown file to write")
+            ->capture_default_str();
+        app.add_flag("--json", options->json, "Print one JSON object instead of text");
+        return [options, params, data, model](Context& context) -> Result<ExitCode> {
+          options->params_given = params->count() > 0;
+          if (auto ok =
+                  take_arguments(options->arguments, *model, options->model, *data, options->data);
+              !ok) {
+            return tl::unexpected(ok.error());
+          }
+          return run_evaluate(*options, context);
+        };
+      }};
 }
 
 }  // namespace iris::cli

@@ -1,5 +1,6 @@
 #include "cli/held_out.hpp"
 
+#include <optional>
 #include <utility>
 
 #include "base/digest.hpp"
@@ -8,11 +9,30 @@
 
 namespace iris::cli {
 
-Result<Data> read_data(const std::string& path) {
+namespace {
+
+Result<std::optional<char>> to_separator(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const auto separator = dataset::parse_separator(text);
+  if (!separator) return tl::unexpected(separator.error());
+  return *separator;
+}
+
+}  // namespace
+
+Result<dataset::Table> read_table(const std::string& path, const std::string& separator) {
+  const auto known = to_separator(separator);
+  if (!known) return tl::unexpected(known.error());
+  return dataset::read_csv(path, *known);
+}
+
+Result<Data> read_data(const std::string& path, const std::string& separator) {
+  const auto known = to_separator(separator);
+  if (!known) return tl::unexpected(known.error());
   auto bytes = read_file(path, limits::kFileBytes, InputKind::kFileOrPipe);
   if (!bytes) return tl::unexpected(bytes.error());
   std::string version = md5_hex(*bytes);
-  auto table = dataset::parse_csv(std::move(*bytes), path);
+  auto table = dataset::parse_csv(std::move(*bytes), path, *known);
   if (!table) return tl::unexpected(table.error());
   return Data{std::move(*table), std::move(version)};
 }

@@ -21,7 +21,14 @@ struct Data {
   std::string version;  // MD5 of the file's bytes, as DVC has it
 };
 
-Result<Data> read_data(const std::string& path);
+// `separator` is that of --separator; empty when it was not given.
+Result<Data> read_data(const std::string& path, const std::string& separator);
+
+// The table of a file, its separator as above.
+Result<dataset::Table> read_table(const std::string& path, const std::string& separator);
+
+inline constexpr const char* kSeparatorHelp =
+    "Between cells: ',', ';', '|' or tab [found in the header]";
 
 // The split that params.yaml asks for.
 Result<dataset::Split> split_rows(const std::vector<std::uint32_t>& labels,

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "base/file.hpp"
+#include "cli/arguments.hpp"
 #include "cli/commands.hpp"
+#include "cli/held_out.hpp"
 #include "cli/overwriting.hpp"
 #include "dataset/csv.hpp"
 #include "dataset/examples.hpp"
@@ -22,6 +24,8 @@ struct PredictOptions {
   std::string model;
   std::string input;
   std::string output;
+  std::vector<std::string> arguments;  // model and input, instead of their flags
+  std::string separator;
 };
 
 constexpr const char* kPrediction = "prediction";
@@ -49,7 +53,7 @@ std::string to_csv(const dataset::Table& table, const engine::Engine& engine,
   const auto added = added_columns(engine);
   std::vector<std::string_view> line(table.column_names().begin(), table.column_names().end());
   line.insert(line.end(), added.begin(), added.end());
-  std::string out = dataset::to_csv_line(line);
+  std::string out = dataset::to_csv_line(line, table.separator());
   std::vector<float> probabilities(engine.classes());
   std::vector<std::string> numbers(engine.classes());
   for (std::size_t row = 0; row < table.rows(); ++row) {
@@ -65,12 +69,14 @@ std::string to_csv(const dataset::Table& table, const engine::Engine& engine,
       numbers[c] = fmt::format("{}", probabilities[c]);
       line.push_back(numbers[c]);
     }
-    out += dataset::to_csv_line(line);
+    out += dataset::to_csv_line(line, table.separator());
   }
   return out;
 }
 
 Result<ExitCode> run_predict(const PredictOptions& options, Context& context) {
+  if (options.model.empty()) return input_error("found no model, expected --model FILE");
+  if (options.input.empty()) return input_error("found no table, expected --input FILE");
   if (auto ok = refuse_overwriting({{"--output", options.output}},
                                    {{"--model", options.model}, {"--input", options.input}});
       !ok) {
@@ -81,7 +87,7 @@ Result<ExitCode> run_predict(const PredictOptions& options, Context& context) {
   const auto engine = engine::Engine::compile(*model);
   if (!engine) return tl::unexpected(engine.error());
   if (auto ok = engine::verify_golden_rows(*engine, *model); !ok) return tl::unexpected(ok.error());
-  const auto table = dataset::read_csv(options.input);
+  const auto table = read_table(options.input, options.separator);
   if (!table) return tl::unexpected(table.error());
   for (const auto& name : added_columns(*engine)) {
     if (!table->find_column(name)) continue;
@@ -114,12 +120,23 @@ Command predict_command() {
           "iris predict --model models/model.onnx --input rows.csv --output answers.csv",
           [](CLI::App& app) -> Action {
             auto options = std::make_shared<PredictOptions>();
-            app.add_option("--model", options->model, "ONNX file")->required();
-            app.add_option("--input", options->input,
-                           "CSV file whose header names the model's features, in any order")
-                ->required();
+            app.add_option("FILE", options->arguments,
+                           "The model, *.onnx, and the table, instead of --model and --input")
+                ->expected(0, 2);
+            const auto* model = app.add_option("--model", options->model, "ONNX file");
+            const auto* input =
+                app.add_option("--input", options->input,
+                               "CSV file whose header names the model's features, in any order");
+            app.add_option("--separator", options->separator, kSeparatorHelp);
             app.add_option("--output", options->output, "CSV file to write [standard output]");
-            return [options](Context& context) { return run_predict(*options, context); };
+            return [options, model, input](Context& context) -> Result<ExitCode> {
+              if (auto ok = take_arguments(options->arguments, *model, options->model, *input,
+                                           options->input);
+                  !ok) {
+                return tl::unexpected(ok.error());
+              }
+              return run_predict(*options, context);
+            };
           }};
 }
 

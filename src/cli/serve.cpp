@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/cgroup_limits.hpp"
+#include "cli/arguments.hpp"
 #include "cli/commands.hpp"
 #include "cli/overwriting.hpp"
 #include "http/listen.hpp"
@@ -44,6 +45,7 @@ constexpr const char* kPortVariable = "PORT";
 struct ServeFlags {
   std::string model = "models/model.onnx";
   std::string port = "8080";
+  std::string argument;  // the model, instead of --model
   serve::ServiceOptions service;
   std::optional<std::size_t> threads;
   std::optional<std::size_t> max_connections;
@@ -58,12 +60,14 @@ struct ServeFlags {
   std::string max_queueing_time = "1s";
 };
 
-void define_flags(CLI::App& app, ServeFlags& flags) {
+// Gives back the option that names the model.
+const CLI::Option* define_flags(CLI::App& app, ServeFlags& flags) {
   auto& service = flags.service;
   auto& http = service.http;
-  app.add_option("--model", flags.model, "The model, ONNX")
-      ->envname(kModelVariable)
-      ->capture_default_str();
+  app.add_option("MODEL", flags.argument, "The model, as --model");
+  const CLI::Option* model = app.add_option("--model", flags.model, "The model, ONNX")
+                                 ->envname(kModelVariable)
+                                 ->capture_default_str();
   app.add_option("--host", service.host, "Address to listen on")->capture_default_str();
   // Text, because a message must tell where it comes from.
   app.add_option("--port", flags.port, "Port (0: any free one)")
@@ -143,6 +147,7 @@ void define_flags(CLI::App& app, ServeFlags& flags) {
   app.add_option("--drain-timeout", flags.drain_timeout,
                  "From the beginning of the drain to the end at the latest")
       ->capture_default_str();
+  return model;
 }
 
 // Whether a value that is `text` is the variable's. One that is given as a flag, too, counts as
@@ -292,8 +297,13 @@ Command serve_command() {
           "http://127.0.0.1:8080/predict",
           [](CLI::App& app) -> Action {
             auto flags = std::make_shared<ServeFlags>();
-            define_flags(app, *flags);
-            return [flags](Context& context) { return serve_model(*flags, context); };
+            const CLI::Option* model = define_flags(app, *flags);
+            return [flags, model](Context& context) -> Result<ExitCode> {
+              if (auto ok = take_argument(flags->argument, *model, flags->model); !ok) {
+                return tl::unexpected(ok.error());
+              }
+              return serve_model(*flags, context);
+            };
           }};
 }
 

@@ -3,15 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "base/file.hpp"
+#include "cli/arguments.hpp"
 #include "cli/commands.hpp"
 #include "cli/held_out.hpp"
 #include "cli/overwriting.hpp"
 #include "cli/print.hpp"
+#include "dataset/number.hpp"
 #include "engine/engine.hpp"
 #include "format/onnx.hpp"
 #include "train/logistic_regression.hpp"
@@ -23,7 +26,10 @@ namespace {
 
 struct TrainOptions {
   std::string params = "params.yaml";
+  bool params_given = false;
   std::string data;
+  std::string argument;  // the data, instead of --data
+  std::string separator;
   std::string model = "models/model.onnx";
   std::string metrics = "metrics/metrics.json";
   bool json = false;
@@ -67,9 +73,21 @@ Result<void> write_model(const std::string& path, const model::Model& model) {
   return write_file(path, *bytes);
 }
 
-void print_train_summary(const TrainOptions& options, const train::Fit& fit,
-                         const train::TrainingRecord& record) {
+// "species: setosa, versicolor, virginica (3 classes)"
+std::string describe_target(const dataset::Examples& examples) {
+  constexpr std::size_t kShown = 10;
+  std::string text = examples.target_name + ": ";
+  for (std::size_t i = 0; i < std::min(examples.classes.size(), kShown); ++i) {
+    text += (i == 0 ? "" : ", ") + examples.classes[i];
+  }
+  return text + fmt::format("{} ({} classes)", examples.classes.size() > kShown ? ", …" : "",
+                            examples.classes.size());
+}
+
+void print_train_summary(const TrainOptions& options, const dataset::Examples& examples,
+                         const train::Fit& fit, const train::TrainingRecord& record) {
   const auto& metrics = record.metrics;
+  fmt::print("target    {}\n", describe_target(examples));
   fmt::print("trained on {} rows, tested on {}\n", record.train_rows, record.test_rows);
   fmt::print("fit       {} after {} iterations and {} Newton steps (gradient norm {:.1e})\n",
              fit.converged ? "converged" : "DID NOT CONVERGE", fit.iterations, fit.newton_steps,
@@ -81,8 +99,58 @@ void print_train_summary(const TrainOptions& options, const train::Fit& fit,
   print("wrote     {}, {}\n", options.model, options.metrics);
 }
 
+// A label may be one on purpose: a warning, no error.
+void warn_of_labels(const dataset::Examples& examples, Log& log) {
+  for (const auto& label : examples.classes) {
+    if (!dataset::is_missing(label)) continue;
+    log.warn("{}: the class '{}' looks like a missing value; it is taken for a class",
+             examples.target_name, label);
+  }
+}
+
+// A line after two seconds of a fit, and every ten from there.
+class FitProgress {
+ public:
+  FitProgress(const dataset::Examples& examples, std::size_t rows, Context& context)
+      : context_(context),
+        size_(fmt::format("{} rows, {} features, {} classes", rows, examples.feature_names.size(),
+                          examples.classes.size())),
+        start_(context.clock.steady()) {}
+
+  void tick() {
+    const double seconds = std::chrono::duration<double>(context_.clock.steady() - start_).count();
+    if (seconds < next_s_) return;
+    context_.log.info("fitting {}: {:.0f} s so far", size_, seconds);
+    next_s_ = seconds + 10;
+  }
+
+ private:
+  Context& context_;
+  std::string size_;
+  SteadyTime start_;
+  double next_s_ = 2;
+};
+
+struct Trained {
+  dataset::Split split;
+  train::Fit fit;
+};
+
+Result<Trained> split_and_fit(const dataset::Examples& examples, const train::Params& params,
+                              Context& context) {
+  auto split = split_rows(examples.labels, params.split);
+  if (!split) return tl::unexpected(split.error());
+  FitProgress progress(examples, split->train.size(), context);
+  auto fit = train::fit_logistic_regression(
+      examples, split->train,
+      {params.model.inverse_regularization, params.model.max_iterations,
+       [&progress] { progress.tick(); }});
+  if (!fit) return tl::unexpected(fit.error());
+  return Trained{std::move(*split), std::move(*fit)};
+}
+
 Result<ExitCode> run_train(const TrainOptions& options, Context& context) {
-  const auto params = train::read_params(options.params);
+  const auto params = train::read_params(options.params, !options.params_given);
   if (!params) return tl::unexpected(params.error());
   const std::string& data_path = options.data.empty() ? params->data.path : options.data;
   if (auto ok = refuse_overwriting({{"--model", options.model}, {"--metrics", options.metrics}},
@@ -90,17 +158,18 @@ Result<ExitCode> run_train(const TrainOptions& options, Context& context) {
       !ok) {
     return tl::unexpected(ok.error());
   }
-  const auto data = read_data(data_path);
+  const auto data = read_data(data_path, options.separator);
   if (!data) return tl::unexpected(data.error());
   const auto examples = dataset::to_examples(data->table, params->data.target);
   if (!examples) return tl::unexpected(examples.error());
-  const auto split = split_rows(examples->labels, params->split);
-  if (!split) return tl::unexpected(split.error());
-
-  const auto fit = train::fit_logistic_regression(
-      *examples, split->train,
-      {params->model.inverse_regularization, params->model.max_iterations});
-  if (!fit) return tl::unexpected(fit.error());
+  warn_of_labels(*examples, context.log);
+  const auto numeric = dataset::numeric_target(*examples);
+  auto trained = split_and_fit(*examples, *params, context);
+  if (!trained && numeric) return input_error("{}: {}", data->table.name(), *numeric);
+  if (!trained) return tl::unexpected(trained.error());
+  if (numeric) context.log.warn("{}", *numeric);
+  const auto* const split = &trained->split;
+  const auto* const fit = &trained->fit;
   if (!fit->converged) {
     context.log.warn(
         "the fit did not converge in {} iterations (gradient norm {:.1e}); raise "
@@ -131,7 +200,7 @@ Result<ExitCode> run_train(const TrainOptions& options, Context& context) {
   if (options.json) {
     fmt::print("{}", visible_lines(metrics));
   } else {
-    print_train_summary(options, *fit, record);
+    print_train_summary(options, *examples, *fit, record);
   }
   return ExitCode::kDone;
 }
@@ -144,14 +213,22 @@ Command train_command() {
       "iris train --params params.yaml --data data/data.csv --model models/model.onnx",
       [](CLI::App& app) -> Action {
         auto options = std::make_shared<TrainOptions>();
-        app.add_option("--params", options->params, "Split, penalty and gates")
-            ->capture_default_str();
-        app.add_option("--data", options->data,
-                       "CSV file with a header [what the params say: data/data.csv]");
+        app.add_option("DATA", options->argument, "The table, as --data");
+        const auto* params = app.add_option("--params", options->params, "Split, penalty and gates")
+                                 ->capture_default_str();
+        const auto* data_flag = app.add_option(
+            "--data", options->data, "CSV file with a header [what the params say: data/data.csv]");
+        app.add_option("--separator", options->separator, kSeparatorHelp);
         app.add_option("--model", options->model, "ONNX file to write")->capture_default_str();
         app.add_option("--metrics", options->metrics, "JSON file to write")->capture_default_str();
         app.add_flag("--json", options->json, "Print the metrics as JSON instead of text");
-        return [options](Context& context) { return run_train(*options, context); };
+        return [options, params, data_flag](Context& context) -> Result<ExitCode> {
+          options->params_given = params->count() > 0;
+          if (auto ok = take_argument(options->argument, *data_flag, options->data); !ok) {
+            return tl::unexpected(ok.error());
+          }
+          return run_train(*options, context);
+        };
       }};
 }
 

@@ -129,16 +129,19 @@ class Checker {
       const std::string_view text = table_.cell(row, column);
       const auto place = [&] { return table_.place(row, column); };
       const auto found = [&] { return in_quotes(text); };
-      if (is_missing(text)) {
+      const auto& listed = rule->labels;  // a label of that name is a value
+      if (is_missing(text) && std::find(listed.begin(), listed.end(), text) == listed.end()) {
         ++summary.missing;
         if (rule->max_missing_share > 0) continue;
         violate(
-            ViolationKind::kMissing, summary.name, place, [] { return "an empty cell"; },
+            ViolationKind::kMissing, summary.name, place, [&] { return describe_no_number(text); },
             rule->type == ColumnType::kNumber ? "a number" : "a value");
       } else if (rule->type == ColumnType::kNumber) {
         const auto number = parse_number(text);
         if (!number) {
-          violate(ViolationKind::kType, summary.name, place, found, "a number");
+          violate(
+              ViolationKind::kType, summary.name, place, [&] { return describe_no_number(text); },
+              "a number");
           continue;
         }
         if ((rule->min && *number < *rule->min) || (rule->max && *number > *rule->max)) {
@@ -174,7 +177,7 @@ class Checker {
     if (rule.max_missing_share > 0 && missing > rule.max_missing_share) {
       violate(
           ViolationKind::kMissingShare, rule.name, place,
-          [&] { return percent(missing) + " of the cells empty"; },
+          [&] { return percent(missing) + " of the cells missing"; },
           fmt::format("at most {}", percent(rule.max_missing_share)));
     }
     if (rule.min_class_share <= 0) return;

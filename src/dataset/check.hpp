@@ -15,8 +15,8 @@ namespace iris::dataset {
 enum class ViolationKind {
   kHeader,        // a column is missing, unexpected or out of order
   kRows,          // too few or too many
-  kMissing,       // an empty cell where none is allowed
-  kMissingShare,  // more empty cells in a column than allowed
+  kMissing,       // a missing value (number.hpp) where none is allowed
+  kMissingShare,  // more missing values in a column than allowed
   kType,          // no number
   kRange,         // below min or above max
   kLabel,         // not among the labels

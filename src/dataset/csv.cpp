@@ -8,38 +8,74 @@
 
 #include "base/file.hpp"
 #include "base/limits.hpp"
+#include "dataset/container.hpp"
+#include "dataset/number.hpp"
 
 namespace iris::dataset {
 namespace {
 
+constexpr std::string_view kOtherSeparators = ";\t|";
+
 // The bytes that end the fast scan over an unquoted cell.
-constexpr std::array<bool, 256> special_bytes() {
+std::array<bool, 256> special_bytes(char separator) {
   std::array<bool, 256> special{};
-  for (const char c : {',', '\n', '\r', '"', '\0'}) special[static_cast<unsigned char>(c)] = true;
+  for (const char c : {separator, '\n', '\r', '"', '\0'})
+    special[static_cast<unsigned char>(c)] = true;
   return special;
 }
-constexpr auto kSpecial = special_bytes();
+
+std::string_view name_of(char separator) {
+  switch (separator) {
+    case ';':
+      return "';'";
+    case '|':
+      return "'|'";
+    case '\t':
+      return "a tab";
+    default:
+      return "a comma";
+  }
+}
+
+// How often each byte stands outside of quotes in the line that starts at `begin`, which moves to
+// the next line's start.
+std::array<std::size_t, 256> count_bytes(std::string_view text, std::size_t& begin) {
+  std::array<std::size_t, 256> counts{};
+  bool quoted = false;
+  while (begin < text.size()) {
+    const char c = text[begin++];
+    if (c == '\n' && !quoted) break;
+    if (c == '"') quoted = !quoted;
+    if (!quoted) ++counts[static_cast<unsigned char>(c)];
+  }
+  return counts;
+}
 
 class Parser {
  public:
-  Parser(std::string bytes, std::string name) : bytes_(std::move(bytes)), name_(std::move(name)) {}
+  Parser(std::string bytes, std::string name, std::optional<char> separator)
+      : bytes_(std::move(bytes)), name_(std::move(name)), asked_(separator) {}
 
   Result<Table> run() {
     if (bytes_.size() > limits::kFileBytes) {
       return input_error("{}: found {} bytes, expected at most {}", name_, bytes_.size(),
                          limits::kFileBytes);
     }
-    const std::string_view start(bytes_);
-    if (start.substr(0, 2) == "\xff\xfe" || start.substr(0, 2) == "\xfe\xff") {
-      return fail(at_, "a UTF-16 byte-order mark", "UTF-8 text");
+    if (auto text = to_text(std::move(bytes_), name_); text) {
+      bytes_ = std::move(*text);
+    } else {
+      return tl::unexpected(text.error());
     }
+    const std::string_view start(bytes_);
     if (start.substr(0, 3) == "\xef\xbb\xbf") at_ = line_begin_ = 3;
-    if (at_ == bytes_.size())
-      return fail(at_, "an empty file", "a header line with the column names");
+    while (!at_end() && at_blank_line(" \t")) skip_line();
+    if (at_end()) return fail(at_, "an empty file", "a header line with the column names");
+    header_line_ = line_;
+    if (auto found = find_separator(); !found) return tl::unexpected(found.error());
     if (auto header = read_header(); !header) return tl::unexpected(header.error());
     if (auto rows = read_rows(); !rows) return tl::unexpected(rows.error());
     return Table(std::move(name_), std::move(bytes_), std::move(header_), std::move(cells_),
-                 std::move(row_lines_));
+                 std::move(row_lines_), header_line_, separator_);
   }
 
  private:
@@ -62,9 +98,52 @@ class Parser {
     at_ += bytes_[at_] == '\r' ? 2 : 1;
     next_line();
   }
+  bool at_blank_line(std::string_view blanks) const {
+    const auto end = bytes_.find_first_not_of(blanks, at_);
+    return end == std::string::npos || bytes_[end] == '\n' ||
+           (bytes_[end] == '\r' && end + 1 < bytes_.size() && bytes_[end + 1] == '\n');
+  }
+  // Over a blank line.
+  void skip_line() {
+    while (!at_line_end()) ++at_;
+    skip_line_end();
+  }
   void next_line() {
     ++line_;
     line_begin_ = at_;
+  }
+
+  Result<void> find_separator() {
+    separator_ = asked_.value_or(',');
+    std::size_t at = at_;
+    const auto header = count_bytes(bytes_, at);
+    std::string candidates;
+    for (const char c : kOtherSeparators) {
+      if (header[static_cast<unsigned char>(c)] > 0) candidates += c;
+    }
+    if (!asked_ && header[','] == 0 && !candidates.empty()) {
+      const auto row = bytes_.find_first_not_of(" \r\n", at);
+      at = row == std::string::npos ? bytes_.size() : row;
+      const bool any = at < bytes_.size();
+      const auto next = count_bytes(bytes_, at);
+      const auto sure = [&](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return next[byte] == header[byte];
+      };
+      if (candidates.size() > 1 || (any && !sure(candidates.front()))) {
+        return fail(at_, fmt::format("a header without commas, but with {}", list(candidates)),
+                    "a sure separator; name it: --separator");
+      }
+      separator_ = candidates.front();
+    }
+    special_ = special_bytes(separator_);
+    return {};
+  }
+
+  static std::string list(std::string_view separators) {
+    std::string out;
+    for (const char c : separators) out.append(out.empty() ? "" : " and ").append(name_of(c));
+    return out;
   }
 
   Result<void> read_header() {
@@ -77,10 +156,10 @@ class Parser {
       }
       header_.push_back(*cell);
       if (at_line_end()) break;
-      ++at_;  // the comma
+      ++at_;  // the separator
     }
     std::unordered_map<std::string_view, std::size_t> seen;
-    std::size_t line = 1;
+    std::size_t line = header_line_;
     for (std::size_t i = 0; i < header_.size(); ++i) {
       const std::string_view text = text_of(header_[i]);
       if (text.empty()) return fail_at(line, header_[i].column, "an empty column name", "a name");
@@ -99,9 +178,10 @@ class Parser {
 
   Result<void> read_rows() {
     const std::size_t columns = header_.size();
+    const std::string_view blanks = separator_ == '\t' ? " " : " \t";
     while (!at_end()) {
-      if (columns > 1 && at_line_end()) {
-        skip_line_end();
+      if (columns > 1 && at_blank_line(blanks)) {
+        skip_line();
         continue;
       }
       if (row_lines_.size() == limits::kTableRows) {
@@ -117,7 +197,7 @@ class Parser {
           if (column + 1 < columns) return too_few_cells(column + 1);
           break;
         }
-        ++at_;  // the comma
+        ++at_;  // the separator
       }
       skip_line_end();
     }
@@ -139,9 +219,9 @@ class Parser {
   Result<Table::Span> read_cell() {
     if (!at_end() && bytes_[at_] == '"') return read_quoted_cell();
     const std::size_t begin = at_;
-    while (!at_end() && !kSpecial[static_cast<unsigned char>(bytes_[at_])]) ++at_;
+    while (!at_end() && !special_[static_cast<unsigned char>(bytes_[at_])]) ++at_;
     if (at_ - begin > limits::kCellBytes) return too_long(line_, begin - line_begin_ + 1);
-    if (!at_line_end() && bytes_[at_] != ',') return bad_byte();
+    if (!at_line_end() && bytes_[at_] != separator_) return bad_byte();
     return span(begin, at_ - begin, begin - line_begin_ + 1);
   }
 
@@ -184,8 +264,9 @@ class Parser {
       ++at_;
       if (c == '\n') next_line();
     }
-    if (!at_line_end() && bytes_[at_] != ',') {
-      return fail(at_, "text after a closing quote", "a comma or the end of the line");
+    if (!at_line_end() && bytes_[at_] != separator_) {
+      return fail(at_, "text after a closing quote",
+                  fmt::format("{} or the end of the line", name_of(separator_)));
     }
     return span(begin, end - begin, open_column);
   }
@@ -199,6 +280,10 @@ class Parser {
 
   std::string bytes_;
   std::string name_;
+  std::optional<char> asked_;
+  char separator_ = ',';
+  std::array<bool, 256> special_{};
+  std::size_t header_line_ = 1;
   std::size_t at_ = 0;
   std::size_t line_ = 1;
   std::size_t line_begin_ = 0;
@@ -207,17 +292,20 @@ class Parser {
   std::vector<std::uint32_t> row_lines_;
 };
 
-// A line of one empty cell must not look like an empty line, nor the start of a file like a
-// byte-order mark.
-bool must_be_quoted(std::string_view cell, bool alone) {
-  return cell.find_first_of(",\"\r\n") != std::string_view::npos || (alone && cell.empty()) ||
-         cell.starts_with("\xef\xbb\xbf") || cell.starts_with("\xfe\xff") ||
-         cell.starts_with("\xff\xfe");
+// A line of one empty or blank cell must not look like a line without any, nor the start of a file
+// like a byte-order mark, nor the separator like another.
+bool must_be_quoted(std::string_view cell, bool alone, char separator) {
+  const auto has = [&](std::string_view any) {
+    return cell.find_first_of(any) != std::string_view::npos;
+  };
+  return has("\"\r\n") || has({&separator, 1}) || ((alone || separator != ',') && has(",;\t|")) ||
+         (alone && is_blank(cell)) || cell.starts_with("\xef\xbb\xbf") ||
+         starts_as_another_form(cell);
 }
 
 }  // namespace
 
-Result<Table> read_csv(const std::string& path) {
+Result<Table> read_csv(const std::string& path, std::optional<char> separator) {
   auto bytes = read_file(path, limits::kFileBytes, InputKind::kFileOrPipe);
   if (!bytes) {
     Error error = bytes.error();
@@ -228,18 +316,26 @@ Result<Table> read_csv(const std::string& path) {
     }
     return tl::unexpected(std::move(error));
   }
-  return parse_csv(std::move(*bytes), path);
+  return parse_csv(std::move(*bytes), path, separator);
 }
 
-Result<Table> parse_csv(std::string bytes, std::string name) {
-  return Parser(std::move(bytes), std::move(name)).run();
+Result<Table> parse_csv(std::string bytes, std::string name, std::optional<char> separator) {
+  return Parser(std::move(bytes), std::move(name), separator).run();
 }
 
-std::string to_csv_line(const std::vector<std::string_view>& cells) {
+Result<char> parse_separator(std::string_view text) {
+  if (text == "\\t" || text == "tab") return '\t';
+  if (text.size() == 1 && (text == "," || kOtherSeparators.find(text) != std::string_view::npos)) {
+    return text.front();
+  }
+  return input_error("--separator: found {}, expected ',', ';', '|' or tab", in_quotes(text));
+}
+
+std::string to_csv_line(const std::vector<std::string_view>& cells, char separator) {
   std::string line;
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    if (i > 0) line += ',';
-    if (!must_be_quoted(cells[i], cells.size() == 1)) {
+    if (i > 0) line += separator;
+    if (!must_be_quoted(cells[i], cells.size() == 1, separator)) {
       line += cells[i];
       continue;
     }

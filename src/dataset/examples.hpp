@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,16 +28,19 @@ struct Examples {
 };
 
 // The column `target` (the last one when empty) is the class, every other column a feature. Fails
-// at the first cell that is no number, an empty label, a table without rows or without features, or
-// more than kClasses distinct labels.
+// at the first cell that is no number, an empty label, two spellings of one class ("1" and "1.0"),
+// a table without rows or without features, or more than kClasses distinct labels.
 Result<Examples> to_examples(const Table& table, std::string_view target = {});
+
+// A complaint when the target looks like a quantity: more than twenty classes, all of them numbers.
+std::optional<std::string> numeric_target(const Examples& examples);
 
 // Where the named columns stand. Fails naming the first that the table does not have.
 Result<std::vector<std::size_t>> find_columns(const Table& table,
                                               const std::vector<std::string>& names);
 
 // The numbers of the given columns, row-major [rows × columns.size()]. Fails at the first cell that
-// is no number (see parse_number).
+// is no number (see parse_number), or that single precision, in which models count, cannot hold.
 Result<std::vector<double>> numeric_matrix(const Table& table,
                                            const std::vector<std::size_t>& columns);
 

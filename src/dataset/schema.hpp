@@ -7,7 +7,7 @@
 //       type: number                 # number, category or text
 //       min: 0.1                     # of a number, both ends allowed values
 //       max: 10
-//       max_missing_share: 0.05      # of any column; 0, the default, allows no empty cell
+//       max_missing_share: 0.05      # of any column; 0, the default, allows no missing value
 //     species:
 //       type: category
 //       labels: [setosa, versicolor, virginica]

@@ -8,12 +8,14 @@
 namespace iris::dataset {
 
 Table::Table(std::string name, std::string bytes, std::vector<Span> header, std::vector<Span> cells,
-             std::vector<std::uint32_t> row_lines)
+             std::vector<std::uint32_t> row_lines, std::size_t header_line, char separator)
     : name_(std::move(name)),
       bytes_(std::move(bytes)),
       header_(std::move(header)),
       cells_(std::move(cells)),
-      row_lines_(std::move(row_lines)) {
+      row_lines_(std::move(row_lines)),
+      header_line_(header_line),
+      separator_(separator) {
   column_names_.reserve(header_.size());
   for (const Span& span : header_) column_names_.emplace_back(text(span));
 }
@@ -35,7 +37,7 @@ Place Table::place(std::size_t row, std::size_t column) const {
 }
 
 Place Table::header_place(std::size_t column) const {
-  std::size_t line = 1;
+  std::size_t line = header_line_;
   for (std::size_t before = 0; before < column; ++before) {
     const auto& name = column_names_[before];
     line += static_cast<std::size_t>(std::count(name.begin(), name.end(), '\n'));

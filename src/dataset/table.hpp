@@ -31,13 +31,16 @@ class Table {
   };
 
   // `bytes` holds the text of all cells. `header` and `cells` (row-major, header.size() per row)
-  // point into it; `row_lines` holds the line that each row starts on. Made by csv.hpp.
+  // point into it; `row_lines` holds the line that each row starts on, `header_line` the header's.
+  // Made by csv.hpp.
   Table(std::string name, std::string bytes, std::vector<Span> header, std::vector<Span> cells,
-        std::vector<std::uint32_t> row_lines);
+        std::vector<std::uint32_t> row_lines, std::size_t header_line = 1, char separator = ',');
 
   // The file, as messages name it.
   const std::string& name() const { return name_; }
   std::size_t rows() const { return row_lines_.size(); }
+  // Between the cells of the file.
+  char separator() const { return separator_; }
   std::size_t columns() const { return header_.size(); }
   const std::vector<std::string>& column_names() const { return column_names_; }
   std::optional<std::size_t> find_column(std::string_view column_name) const;
@@ -61,6 +64,8 @@ class Table {
   std::vector<Span> header_;
   std::vector<Span> cells_;
   std::vector<std::uint32_t> row_lines_;
+  std::size_t header_line_;
+  char separator_;
   std::vector<std::string> column_names_;
 };
 

@@ -5,9 +5,6 @@
 namespace iris::train {
 namespace {
 
-// Room for the rounding of a difference of two shares.
-constexpr double kRounding = 1e-12;
-
 Gate gate(std::string name, bool passed, std::string found, std::string expected) {
   return {std::move(name), passed ? Verdict::kPassed : Verdict::kFailed, std::move(found),
           std::move(expected)};
@@ -83,15 +80,62 @@ Gate accuracy_gate(const Findings& findings, double minimum) {
               fmt::format("{:.4f}", findings.held_out->accuracy), expected);
 }
 
-Gate baseline_gate(const Findings& findings, const TrainingRecord& baseline, double max_drop) {
-  const std::string name = "drop from baseline";
-  const auto expected = fmt::format("at most {:.4f}", max_drop);
-  if (!findings.held_out) return skipped(name, findings.not_measured, expected);
-  const double drop = baseline.metrics.accuracy - findings.held_out->accuracy;
-  return gate(
-      name, drop <= max_drop + kRounding,
-      fmt::format("{:.4f} → {:.4f}", baseline.metrics.accuracy, findings.held_out->accuracy),
-      expected);
+Verdict verdict_of(Comparison comparison) {
+  switch (comparison) {
+    case Comparison::kNoWorse:
+      return Verdict::kPassed;
+    case Comparison::kWorse:
+      return Verdict::kFailed;
+    case Comparison::kUndecided:
+      break;
+  }
+  return Verdict::kUndecided;
+}
+
+std::string range(const Interval& change) {
+  return fmt::format("change {:+.4f} to {:+.4f} (98 % interval)", change.low, change.high);
+}
+
+Gate paired_gate(Gate gate, const Findings& findings, double max_drop) {
+  const Pairs& pairs = *findings.pairs;
+  if (pairs.rows == 0) {
+    gate.found = "no held-out row that the baseline was not trained on";
+    return gate;
+  }
+  gate.verdict = verdict_of(compare(pairs, max_drop));
+  gate.found = fmt::format("{} lost and {} gained of the same {} rows, {}", pairs.lost,
+                           pairs.gained, pairs.rows, range(paired_change(pairs)));
+  // Rows that it was trained on are easier for the baseline: they can hide a gain, not a loss.
+  if (gate.verdict == Verdict::kFailed && findings.baseline_rows_unknown) {
+    gate.verdict = Verdict::kUndecided;
+    gate.found += "; the baseline may have been trained on them";
+  }
+  return gate;
+}
+
+Gate unpaired_gate(Gate gate, const Findings& findings, double max_drop) {
+  const Sample before{findings.baseline->metrics.accuracy, findings.baseline->test_rows};
+  const Sample now{findings.held_out->accuracy, findings.held_out->rows};
+  gate.found = fmt::format("{:.4f} → {:.4f}", before.share, now.share);
+  if (before.rows == 0) {
+    gate.found += fmt::format("; {} does not say on how many rows", findings.baseline_path);
+    return gate;
+  }
+  gate.verdict = verdict_of(compare(before, now, max_drop));
+  gate.found += fmt::format(", {}", range(unpaired_change(before, now)));
+  return gate;
+}
+
+// Whether accuracy fell by more than the share allowed, as far as the rows can tell.
+Gate baseline_gate(const Findings& findings, double max_drop) {
+  Gate gate{"drop from baseline", Verdict::kUndecided, "", fmt::format("at most {:.4f}", max_drop)};
+  if (!findings.held_out) return skipped(gate.name, findings.not_measured, gate.expected);
+  if (!findings.not_compared.empty()) {
+    gate.found = findings.not_compared;
+    return gate;
+  }
+  return findings.pairs ? paired_gate(std::move(gate), findings, max_drop)
+                        : unpaired_gate(std::move(gate), findings, max_drop);
 }
 
 }  // namespace
@@ -104,10 +148,14 @@ Evaluation apply_gates(Findings findings, const Params::Evaluate& params) {
                missing_gate(findings),
                label_gate(findings, params.labels),
                accuracy_gate(findings, params.min_accuracy)};
-  if (findings.baseline) {
-    out.gates.push_back(baseline_gate(findings, *findings.baseline, params.max_accuracy_drop));
+  if (findings.baseline || !findings.not_compared.empty()) {
+    out.gates.push_back(baseline_gate(findings, params.max_accuracy_drop));
   }
-  const auto failed = [](const Gate& one) { return one.verdict == Verdict::kFailed; };
+  out.max_accuracy_drop = params.max_accuracy_drop;
+  const auto failed = [&](const Gate& one) {
+    return one.verdict == Verdict::kFailed ||
+           (params.undecided_fails && one.verdict == Verdict::kUndecided);
+  };
   out.passed = std::none_of(out.gates.begin(), out.gates.end(), failed) && findings.held_out;
   out.findings = std::move(findings);
   return out;

@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "train/metrics.hpp"
+#include "train/paired.hpp"
 #include "train/params.hpp"
 
 namespace iris::train {
 
-enum class Verdict { kPassed, kFailed, kSkipped };
+// kUndecided: the sample is too small to say yes or no.
+enum class Verdict { kPassed, kFailed, kUndecided, kSkipped };
 
 struct Gate {
   std::string name;
@@ -44,12 +46,21 @@ struct Findings {
 
   std::string baseline_path;
   std::optional<TrainingRecord> baseline;
+  // Of a baseline that is a model: both models' answers to the held-out rows that it was not
+  // trained on. Absent for a metrics.json, whose rows are not known.
+  std::optional<Pairs> pairs;
+  // Nothing says which rows the baseline was trained on; some of the pairs' may be among them.
+  bool baseline_rows_unknown = false;
+  // Why a baseline that is a model could not answer these rows.
+  std::string not_compared;
 };
 
 struct Evaluation {
   Findings findings;
   std::vector<Gate> gates;
-  bool passed = false;  // no gate failed or was skipped for want of figures
+  double max_accuracy_drop = 0;  // of the gates
+  // No gate failed, was skipped for want of figures, or is undecided where that is to fail.
+  bool passed = false;
 };
 
 // Applies the gates: the model exists and gives its golden rows' answers, one prediction per row,

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "base/result.hpp"
@@ -21,6 +22,8 @@ namespace iris::train {
 struct FitOptions {
   double inverse_regularization = 1;  // C
   std::size_t max_iterations = 1000;  // of L-BFGS
+  // Called between parts of the work, at least once an iteration.
+  std::function<void()> tick = [] {};
 };
 
 struct Fit {

@@ -59,17 +59,19 @@ Metrics measure(std::span<const std::uint32_t> truth, std::span<const std::uint3
   return out;
 }
 
-Interval wilson_interval(std::size_t successes, std::size_t trials) {
+Interval wilson_interval(double share, std::size_t trials, double z) {
   if (trials == 0) return {0, 1};
-  constexpr double kZ = 1.959963984540054;  // the normal distribution's 97.5 % quantile
   const auto n = static_cast<double>(trials);
-  const double share = static_cast<double>(successes) / n;
-  const double centre = share + kZ * kZ / (2 * n);
-  const double half = kZ * std::sqrt(share * (1 - share) / n + kZ * kZ / (4 * n * n));
-  const double divisor = 1 + kZ * kZ / n;
+  const double centre = share + z * z / (2 * n);
+  const double half = z * std::sqrt(share * (1 - share) / n + z * z / (4 * n * n));
+  const double divisor = 1 + z * z / n;
   // Exactly 0 and 1 at the ends, which rounding would miss.
-  return {successes == 0 ? 0 : (centre - half) / divisor,
-          successes == trials ? 1 : (centre + half) / divisor};
+  return {share <= 0 ? 0 : (centre - half) / divisor, share >= 1 ? 1 : (centre + half) / divisor};
+}
+
+Interval wilson_interval(std::size_t successes, std::size_t trials) {
+  constexpr double kZ = 1.959963984540054;  // the normal distribution's 97.5 % quantile
+  return wilson_interval(ratio(successes, trials), trials, kZ);
 }
 
 }  // namespace iris::train

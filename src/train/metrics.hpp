@@ -45,6 +45,8 @@ Metrics measure(std::span<const std::uint32_t> truth, std::span<const std::uint3
 
 // Wilson's score interval for `successes` of `trials` (Wilson 1927), at 95 %.
 Interval wilson_interval(std::size_t successes, std::size_t trials);
+// The same for a share of the trials and `z` standard deviations to each side.
+Interval wilson_interval(double share, std::size_t trials, double z);
 
 // metrics.json: the figures of a training run, as `iris train` writes and a baseline is read.
 struct TrainingRecord {
@@ -58,8 +60,8 @@ struct TrainingRecord {
 
 // Indented JSON with a line feed at its end; the same record gives the same text.
 std::string to_json(const TrainingRecord& record);
-// `name` is the place that messages show. Reads the figures that a baseline needs: accuracy and the
-// classes; others may be missing.
+// `name` is the place that messages show. Reads the figures that a baseline needs: accuracy, the
+// test rows' number and the classes; others may be missing.
 Result<TrainingRecord> parse_training_record(const std::string& text, const std::string& name);
 
 }  // namespace iris::train

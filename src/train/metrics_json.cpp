@@ -47,6 +47,7 @@ Result<TrainingRecord> parse_training_record(const std::string& text, const std:
     record.data_version = json.value("data_version", "");
     record.program_version = json.value("program_version", "");
     record.metrics.log_loss = json.value("log_loss", 0.0);
+    record.test_rows = json.value("rows", Json::object()).value("test", std::size_t{0});
     record.metrics.macro_f1 = json.value("macro", Json::object()).value("f1", 0.0);
     const Json classes = json.value("classes", Json::object());
     for (const auto& [label, one] : classes.items()) {

@@ -1,6 +1,8 @@
 #include "train/params.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -15,14 +17,30 @@ using dataset::YamlReader;
 
 constexpr std::size_t kMostIterations = 1'000'000;
 
-void read_data(YamlReader& yaml, const YAML::Node& map, Params::Data& data) {
+// Each key of a map that has a value. A map or a value of nothing is as if left out.
+void each_given(YamlReader& yaml, const YAML::Node& map, const std::vector<std::string_view>& keys,
+                const YamlReader::Entry& entry) {
+  if (map.IsNull()) return;
   yaml.each(map, [&](const std::string& key, const YAML::Node& value) {
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
+      std::string known;
+      for (std::size_t i = 0; i < keys.size(); ++i) {
+        known += i == 0 ? "" : i + 1 == keys.size() ? " or " : ", ";
+        known += keys[i];
+      }
+      yaml.unknown_key(map, key, known);
+    } else if (!value.IsNull()) {
+      entry(key, value);
+    }
+  });
+}
+
+void read_data(YamlReader& yaml, const YAML::Node& map, Params::Data& data) {
+  each_given(yaml, map, {"path", "target"}, [&](const std::string& key, const YAML::Node& value) {
     if (key == "path") {
       data.path = yaml.text(value);
     } else if (key == "target") {
       data.target = yaml.text(value);
-    } else {
-      yaml.unknown_key(map, key, "path or target");
     }
   });
 }
@@ -44,17 +62,16 @@ std::uint32_t read_seed(YamlReader& yaml, const YAML::Node& value) {
 }
 
 void read_split(YamlReader& yaml, const YAML::Node& map, Params::Split& split) {
-  yaml.each(map, [&](const std::string& key, const YAML::Node& value) {
-    if (key == "test_fraction") {
-      split.test_fraction = read_test_fraction(yaml, value);
-    } else if (key == "seed") {
-      split.seed = read_seed(yaml, value);
-    } else if (key == "stratify") {
-      split.stratify = yaml.flag(value);
-    } else {
-      yaml.unknown_key(map, key, "test_fraction, seed or stratify");
-    }
-  });
+  each_given(yaml, map, {"test_fraction", "seed", "stratify"},
+             [&](const std::string& key, const YAML::Node& value) {
+               if (key == "test_fraction") {
+                 split.test_fraction = read_test_fraction(yaml, value);
+               } else if (key == "seed") {
+                 split.seed = read_seed(yaml, value);
+               } else if (key == "stratify") {
+                 split.stratify = yaml.flag(value);
+               }
+             });
 }
 
 double read_inverse_regularization(YamlReader& yaml, const YAML::Node& value) {
@@ -72,37 +89,40 @@ std::size_t read_max_iterations(YamlReader& yaml, const YAML::Node& value) {
 }
 
 void read_model(YamlReader& yaml, const YAML::Node& map, Params::Model& model) {
-  yaml.each(map, [&](const std::string& key, const YAML::Node& value) {
-    if (key == "C") {
-      model.inverse_regularization = read_inverse_regularization(yaml, value);
-    } else if (key == "max_iterations") {
-      model.max_iterations = read_max_iterations(yaml, value);
-    } else {
-      yaml.unknown_key(map, key, "C or max_iterations");
-    }
-  });
+  each_given(yaml, map, {"C", "max_iterations"},
+             [&](const std::string& key, const YAML::Node& value) {
+               if (key == "C") {
+                 model.inverse_regularization = read_inverse_regularization(yaml, value);
+               } else if (key == "max_iterations") {
+                 model.max_iterations = read_max_iterations(yaml, value);
+               }
+             });
 }
 
 void read_evaluate(YamlReader& yaml, const YAML::Node& map, Params::Evaluate& evaluate) {
-  yaml.each(map, [&](const std::string& key, const YAML::Node& value) {
-    if (key == "min_accuracy") {
-      evaluate.min_accuracy = yaml.share(value);
-    } else if (key == "max_accuracy_drop") {
-      evaluate.max_accuracy_drop = yaml.share(value);
-    } else if (key == "labels") {
-      yaml.each_item(value,
-                     [&](const YAML::Node& item) { evaluate.labels.push_back(yaml.text(item)); });
-    } else if (key == "baseline") {
-      evaluate.baseline = yaml.text(value);
-    } else {
-      yaml.unknown_key(map, key, "min_accuracy, max_accuracy_drop, labels or baseline");
-    }
-  });
+  each_given(yaml, map, {"min_accuracy", "max_accuracy_drop", "undecided", "labels", "baseline"},
+             [&](const std::string& key, const YAML::Node& value) {
+               if (key == "min_accuracy") {
+                 evaluate.min_accuracy = yaml.share(value);
+               } else if (key == "max_accuracy_drop") {
+                 evaluate.max_accuracy_drop = yaml.share(value);
+               } else if (key == "undecided") {
+                 evaluate.undecided_fails = yaml.one_of(value, {"pass", "fail"}) == 1;
+               } else if (key == "labels") {
+                 yaml.each_item(value, [&](const YAML::Node& item) {
+                   evaluate.labels.push_back(yaml.text(item));
+                 });
+               } else if (key == "baseline") {
+                 evaluate.baseline = yaml.text(value);
+               }
+             });
 }
 
 }  // namespace
 
-Result<Params> read_params(const std::string& path) {
+Result<Params> read_params(const std::string& path, bool may_be_absent) {
+  std::error_code ignored;
+  if (may_be_absent && !std::filesystem::exists(path, ignored)) return Params{};
   const auto text = read_file(path, limits::kConfigBytes);
   if (!text) return tl::unexpected(text.error());
   return parse_params(*text, path);
@@ -113,19 +133,18 @@ Result<Params> parse_params(const std::string& text, const std::string& name) {
   if (!root) return tl::unexpected(root.error());
   Params params;
   YamlReader yaml(name);
-  yaml.each(*root, [&](const std::string& key, const YAML::Node& value) {
-    if (key == "data") {
-      read_data(yaml, value, params.data);
-    } else if (key == "split") {
-      read_split(yaml, value, params.split);
-    } else if (key == "model") {
-      read_model(yaml, value, params.model);
-    } else if (key == "evaluate") {
-      read_evaluate(yaml, value, params.evaluate);
-    } else {
-      yaml.unknown_key(*root, key, "data, split, model or evaluate");
-    }
-  });
+  each_given(yaml, *root, {"data", "split", "model", "evaluate"},
+             [&](const std::string& key, const YAML::Node& value) {
+               if (key == "data") {
+                 read_data(yaml, value, params.data);
+               } else if (key == "split") {
+                 read_split(yaml, value, params.split);
+               } else if (key == "model") {
+                 read_model(yaml, value, params.model);
+               } else if (key == "evaluate") {
+                 read_evaluate(yaml, value, params.evaluate);
+               }
+             });
   if (yaml.failed()) return tl::unexpected(yaml.error());
   return params;
 }

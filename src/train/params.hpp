@@ -13,10 +13,12 @@
 //   evaluate:
 //     min_accuracy: 0.9       # on the held-out rows
 //     max_accuracy_drop: 0.02 # below the baseline's
+//     undecided: pass         # or fail: what a sample means that is too small to tell
 //     labels: [setosa, versicolor, virginica]  # allowed; the model's classes when left out
-//     baseline: baseline.json # compared with when it exists
+//     baseline: old.onnx      # or a metrics.json; compared with when it exists
 //
-// Every key may be left out; a key that is not in this list is an error with its line and column.
+// Every key may be left out, what stands below a key too, and the file may be empty; a key that is
+// not in this list is an error with its line and column.
 #pragma once
 
 #include <cstddef>
@@ -45,12 +47,14 @@ struct Params {
   struct Evaluate {
     double min_accuracy = 0.9;
     double max_accuracy_drop = 0.02;
+    bool undecided_fails = false;
     std::vector<std::string> labels;
     std::string baseline;
   } evaluate;
 };
 
-Result<Params> read_params(const std::string& path);
+// A file that is not there is an error, unless nobody asked for it: then it means the defaults.
+Result<Params> read_params(const std::string& path, bool may_be_absent = false);
 Result<Params> parse_params(const std::string& text, const std::string& name);
 
 // Split and model, as the model's metadata keeps them (JSON, one line).

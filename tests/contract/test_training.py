@@ -154,6 +154,58 @@ def test_training_twice_gives_the_same_bytes(trained, run_iris):
     assert figures.read_bytes() == trained.figures.read_bytes()
 
 
+@pytest.mark.parametrize(("rows", "features", "classes"), [(100, 500, 10), (600, 4, 150)])
+def test_wide_tables_and_many_classes_reach_the_minimum(
+    tmp_path, run_iris, rows, features, classes
+):
+    """Where a factorisation of (features x classes) squared would take minutes."""
+    random = np.random.default_rng(1)
+    y = np.arange(rows) % classes
+    x = random.normal(size=(rows, features)).round(3) + (y[:, None] % 7)
+    text = ",".join([*(f"c{i}" for i in range(features)), "y"]) + "\n"
+    text += "".join(",".join(map(str, row)) + f",k{label:03}\n" for row, label in zip(x, y))
+    (tmp_path / "t.csv").write_text(text)
+    (tmp_path / "p.yaml").write_text("split: {test_fraction: 0.25, stratify: true}\n")
+    result = run_iris("train", "t.csv", "--params", "p.yaml", "--model", "m.onnx", "--metrics",
+                      "m.json", cwd=tmp_path)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "converged after" in result.stdout
+    train, _ = train_test_split(np.arange(rows), test_size=0.25, random_state=42, stratify=y)
+    expected = LogisticRegression(solver="lbfgs", tol=1e-9, max_iter=100_000).fit(x[train], y[train])
+    node = onnx.load(tmp_path / "m.onnx").graph.node[0]
+    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    found = np.array(attributes["coefficients"]).reshape(classes, -1)
+    assert largest(found, expected.coef_) <= 1e-4
+    assert largest(attributes["intercepts"], expected.intercept_) <= 1e-4
+
+
+def test_pairs_of_equally_good_models_are_not_refused(tmp_path, run_iris):
+    """Models that differ by split.seed alone; each pair is asked by evaluate's own comparison."""
+    bunch = datasets.load_iris()
+    lines = ["a,b,c,d,y"] + [",".join(map(str, (*r, f"k{t}"))) for r, t in zip(bunch.data, bunch.target)]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    seeds = 33  # 33 * 32 ordered pairs
+    for seed in range(seeds):
+        (tmp_path / f"p{seed}.yaml").write_text(
+            f"split: {{seed: {seed}}}\nevaluate: {{min_accuracy: 0}}\n"
+        )
+        result = run_iris("train", "t.csv", "--params", f"p{seed}.yaml", "--model", f"m{seed}.onnx",
+                          "--metrics", f"m{seed}.json", cwd=tmp_path)  # fmt: skip
+        assert result.returncode == 0, result.stderr
+    pairs = [(new, old) for new in range(seeds) for old in range(seeds) if new != old][:1000]
+    refused = 0
+    for new, old in pairs:
+        # Every second pair by figures alone.
+        baseline = f"m{old}.{'onnx' if (new + old) % 2 else 'json'}"
+        result = run_iris("evaluate", f"m{new}.onnx", "t.csv", "--params", f"p{new}.yaml",
+                          "--baseline", baseline, "--json", cwd=tmp_path)  # fmt: skip
+        assert result.returncode in (0, 1), result.stderr
+        gate = json.loads(result.stdout)["gates"][-1]
+        assert gate["name"] == "drop from baseline"
+        refused += gate["verdict"] == "FAILED"
+    assert refused <= 10
+
+
 def skl2onnx_like(path, weights, intercepts, labels):
     """A LogisticRegression as skl2onnx 1.17 exports it (skl2onnx itself is not needed here)."""
     make = onnx.helper.make_node
@@ -275,7 +327,8 @@ def test_evaluate_passes_a_sound_model_and_writes_its_report(trained, run_iris):
     result = run_iris("evaluate", "--params", trained.params, "--data", trained.data, "--model",
                       trained.model, "--baseline", trained.figures, "--report", report)  # fmt: skip
     assert result.returncode == 0, result.stderr + result.stdout
-    assert "❌" not in report.read_text() and report.read_text().count("| ✅ |") == 7
+    assert "❌" not in report.read_text() and report.read_text().count("| ✅ |") == 6
+    assert "| ❔ | drop from baseline" in report.read_text()  # figures alone, of so few rows
 
 
 def test_evaluate_names_the_gate_that_fails(trained, run_iris, tmp_path):

@@ -47,12 +47,14 @@ TEST(Check, ASoundTableHasNoViolationAndASummary) {
 
 TEST(Check, AllViolationsAreListedInTheOrderOfTheFile) {
   const auto report = check_text("x,kind\n-1,a\ntall,c\n,\n11,b\nnan,A\n");
-  EXPECT_EQ(lines_of(report),
-            (Lines{"range 2:1 x: -1 → 0 to 10", "type 3:1 x: \"tall\" → a number",
-                   "label 3:6 kind: \"c\" → one of a, b", "missing 4:1 x: an empty cell → a number",
-                   "missing 4:2 kind: an empty cell → a value", "range 5:1 x: 11 → 0 to 10",
-                   "type 6:1 x: \"nan\" → a number", "label 6:5 kind: \"A\" → one of a, b"}));
-  EXPECT_EQ(report.columns[0].missing, 1U);
+  EXPECT_EQ(lines_of(report), (Lines{"range 2:1 x: -1 → 0 to 10", "type 3:1 x: \"tall\" → a number",
+                                     "label 3:6 kind: \"c\" → one of a, b",
+                                     "missing 4:1 x: an empty cell (a missing value) → a number",
+                                     "missing 4:2 kind: an empty cell (a missing value) → a value",
+                                     "range 5:1 x: 11 → 0 to 10",
+                                     "missing 6:1 x: \"nan\" (a missing value) → a number",
+                                     "label 6:5 kind: \"A\" → one of a, b"}));
+  EXPECT_EQ(report.columns[0].missing, 2U);
   EXPECT_EQ(report.columns[0].numbers, 2U);
 }
 
@@ -76,7 +78,7 @@ TEST(Check, MissingCellsAreAllowedUpToTheirShare) {
       "columns: {x: {type: number, max_missing_share: 0.25}, y: {type: text}}";
   EXPECT_EQ(lines_of(check_text("x,y\n1,a\n,b\n3,c\n4,d\n", schema)), Lines{});
   EXPECT_EQ(lines_of(check_text("x,y\n1,a\n ,b\n,c\n4,d\n", schema)),
-            (Lines{"missing_share 1:1 x: 50 % of the cells empty → at most 25 %"}));
+            (Lines{"missing_share 1:1 x: 50 % of the cells missing → at most 25 %"}));
 }
 
 TEST(Check, EveryClassNeedsItsShare) {

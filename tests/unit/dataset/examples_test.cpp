@@ -44,10 +44,15 @@ TEST(Examples, ErrorsNameThePlaceOfTheCell) {
   };
   EXPECT_EQ(message("x,y,kind\n1,2,a\n3,tall,b\n"),
             "data.csv:3:3: y: found \"tall\", expected a number");
-  EXPECT_EQ(message("x,y,kind\n1,,a\n"), "data.csv:2:3: y: found an empty cell, expected a number");
-  EXPECT_EQ(message("x,kind\n1,nan\nnan,a\n"), "data.csv:3:1: x: found \"nan\", expected a number");
-  EXPECT_EQ(message("x,kind\n1,\n"), "data.csv:2:3: kind: found an empty cell, expected a class");
-  EXPECT_EQ(message("x\n1\n"), "data.csv: found 1 column, expected features and a class");
+  EXPECT_EQ(message("x,y,kind\n1,,a\n"),
+            "data.csv:2:3: y: found an empty cell (a missing value), expected a number");
+  EXPECT_EQ(message("x,kind\n1,nan\nnan,a\n"),
+            "data.csv:3:1: x: found \"nan\" (a missing value), expected a number");
+  EXPECT_EQ(message("x,kind\n1,\n"),
+            "data.csv:2:3: kind: found an empty cell (a missing value), expected a class");
+  EXPECT_EQ(message("x\n1\n"),
+            "data.csv: found 1 column, expected features and a class; if the file "
+            "separates cells otherwise, name the separator: --separator");
   EXPECT_EQ(message("x,kind\n"), "data.csv: found no rows below the header, expected at least one");
   EXPECT_EQ(message("x,kind\n1,a\n", "sort"),
             "data.csv:1:1: found no column \"sort\", expected it among the header's names");

@@ -33,11 +33,11 @@ TEST(Number, RefusesEverythingElse) {
   }
 }
 
-TEST(Number, MissingIsBlank) {
+TEST(Number, MissingIsBlankOrAWordForIt) {
   EXPECT_TRUE(is_missing(""));
   EXPECT_TRUE(is_missing(" \t "));
   EXPECT_FALSE(is_missing("0"));
-  EXPECT_FALSE(is_missing("NA"));
+  EXPECT_TRUE(is_missing("NA") && !is_blank("NA"));
 }
 
 }  // namespace

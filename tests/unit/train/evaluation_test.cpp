@@ -23,6 +23,7 @@ Findings sound() {
   findings.held_out->confusion = {{5, 0}, {1, 4}};
   findings.baseline = TrainingRecord{};
   findings.baseline->metrics.accuracy = 0.96;
+  findings.pairs = Pairs{1000, 10, 12};
   findings.baseline->metrics.classes = {{"a", 1, 1, 0.8, 5}};
   return findings;
 }
@@ -67,8 +68,31 @@ INSTANTIATE_TEST_SUITE_P(
              "1, first at d.csv:2:5"},
         Flaw{"allowed labels", [](Findings& f) { f.data_labels.push_back("x"); }, "also x"},
         Flaw{"accuracy", [](Findings& f) { f.held_out->accuracy = 0.89; }, "0.8900"},
-        Flaw{"drop from baseline", [](Findings& f) { f.baseline->metrics.accuracy = 0.98; },
-             "0.9800 → 0.9500"}));
+        Flaw{"drop from baseline",
+             [](Findings& f) {
+               f.pairs = Pairs{1000, 90, 12};
+             },
+             "90 lost and 12 gained of the same 1000 rows"}));
+
+TEST(Gates, ASampleTooSmallPassesUnlessToldToFailAndSaysHowManyRowsItNeeds) {
+  auto findings = sound();
+  findings.pairs = Pairs{45, 1, 0};
+  const auto evaluation = apply_gates(findings, {});
+  EXPECT_TRUE(evaluation.passed);
+  EXPECT_EQ(evaluation.gates.back().verdict, Verdict::kUndecided);
+  EXPECT_NE(to_text(evaluation).find("The sample is too small to tell"), std::string::npos);
+  EXPECT_NE(to_markdown(evaluation).find("| ❔ | drop from baseline"), std::string::npos);
+  Params::Evaluate strict;
+  strict.undecided_fails = true;
+  EXPECT_FALSE(apply_gates(findings, strict).passed);
+}
+
+TEST(Gates, ALossAgainstABaselineThatMayKnowTheRowsIsNoProof) {
+  auto findings = sound();
+  findings.pairs = Pairs{1000, 90, 12};
+  findings.baseline_rows_unknown = true;
+  EXPECT_EQ(apply_gates(findings, {}).gates.back().verdict, Verdict::kUndecided);
+}
 
 TEST(Gates, WithoutFiguresNothingPasses) {
   auto findings = sound();
