@@ -21,9 +21,9 @@ std::optional<LittlesLaw> littles_law(const load::WrkReport& load, const load::P
                                       std::int64_t connections) {
   if (connections <= 0 || load.duration_s <= 0 || load.requests <= load.non_2xx)
     return std::nullopt;
-  if (probe.answered == 0) return std::nullopt;
+  if (probe.service_us.count() == 0) return std::nullopt;
   const double good_per_s = static_cast<double>(load.requests - load.non_2xx) / load.duration_s;
-  LittlesLaw law{good_per_s * probe.latency_us.harmonic_mean() / 1e6, connections, true};
+  LittlesLaw law{good_per_s * probe.service_us.harmonic_mean() / 1e6, connections, true};
   law.holds = law.in_flight <= static_cast<double>(connections) * (1 + kLittlesTolerance);
   return law;
 }

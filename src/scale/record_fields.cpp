@@ -119,8 +119,8 @@ Record sample_fields(const Sample& before, const Sample& now,
 Record probe_fields(const std::optional<load::ProbeCounts>& counts) {
   if (!counts) {
     Record fields;
-    for (const char* name : {"sent", "answered", "failed", "samples", "p50_us", "p90_us", "p99_us",
-                             "max_us", "mean_us", "harmonic_mean_us"}) {
+    for (const char* name :
+         {"sent", "answered", "failed", "samples", "p50_us", "p90_us", "p99_us", "max_us"}) {
       fields[name] = nullptr;
     }
     return fields;
@@ -136,9 +136,6 @@ Record probe_fields(const std::optional<load::ProbeCounts>& counts) {
   fields["p90_us"] = figure(latency.quantile(0.90));
   fields["p99_us"] = figure(latency.quantile(0.99));
   fields["max_us"] = figure(latency.max());
-  fields["mean_us"] = figure(static_cast<std::uint64_t>(std::llround(latency.mean())));
-  fields["harmonic_mean_us"] =
-      figure(static_cast<std::uint64_t>(std::llround(latency.harmonic_mean())));
   return fields;
 }
 
