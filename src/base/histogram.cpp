@@ -47,6 +47,16 @@ double Histogram::mean() const {
   return count_ == 0 ? 0 : sum_ / static_cast<double>(count_);
 }
 
+double Histogram::harmonic_mean() const {
+  double inverse_sum = 0;
+  for (unsigned i = 0; i < kBuckets; ++i) {
+    if (counts_[i] == 0) continue;
+    const auto value = std::max<std::uint64_t>(1, std::min(highest_in(i), max_));
+    inverse_sum += static_cast<double>(counts_[i]) / static_cast<double>(value);
+  }
+  return count_ == 0 ? 0 : static_cast<double>(count_) / inverse_sum;
+}
+
 std::uint64_t Histogram::quantile(double quantile) const {
   if (count_ == 0) return 0;
   const double wanted = std::ceil(std::clamp(quantile, 0.0, 1.0) * static_cast<double>(count_));

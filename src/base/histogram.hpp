@@ -22,6 +22,9 @@ class Histogram {
   std::uint64_t min() const { return count_ == 0 ? 0 : min_; }
   std::uint64_t max() const { return max_; }
   double mean() const;
+  // Of the values, each taken as its bucket's highest and at least 1; 0 when empty. Walks the
+  // buckets.
+  double harmonic_mean() const;
 
   // The smallest recorded value v (as its bucket's highest equivalent, at most max()) such that at
   // least `quantile` (0 to 1) of all values are ≤ v; 0 when empty.

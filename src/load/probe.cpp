@@ -27,6 +27,7 @@ void ProbeCounts::merge(const ProbeCounts& other) {
   rejected += other.rejected;
   failed += other.failed;
   latency_us.merge(other.latency_us);
+  service_us.merge(other.service_us);
 }
 
 struct Probe::Loop {
@@ -107,27 +108,34 @@ struct Probe::Loop {
       ++in_flight;
     }
     const auto line = take_line();
-    ++line->used;
-    line->client.exchange(message, start + options.timeout, [this, start, line](auto answer) {
-      ended(start, answer);
-      give_back(line);
-    });
+    const bool was_open = line->used++ > 0;
+    const auto sent = clock.steady();
+    line->client.exchange(message, start + options.timeout,
+                          [this, start, sent, was_open, line](auto answer) {
+                            ended(start, was_open ? std::optional(sent) : std::nullopt, answer);
+                            give_back(line);
+                          });
   }
 
-  void ended(SteadyTime start, const Result<http::Answer>& answer) {
-    const auto latency = clock.steady() - start;
+  void record(SteadyTime now, SteadyTime start, std::optional<SteadyTime> sent) {
+    interval.latency_us.record(to_us(now - start));
+    if (sent) interval.service_us.record(to_us(now - *sent));
+  }
+
+  void ended(SteadyTime start, std::optional<SteadyTime> sent, const Result<http::Answer>& answer) {
+    const auto now = clock.steady();
     const bool success = answer && answer->status / 100 == 2;
     if (success && !expected_body) expected_body = answer->body;
     const std::lock_guard guard(lock);
     --in_flight;
     if (success && answer->body == *expected_body) {
       ++interval.answered;
-      interval.latency_us.record(to_us(latency));
+      record(now, start, sent);
       return;
     }
     ++interval.failed;
     if (answer) ++interval.rejected;
-    if (!answer && latency >= options.timeout) interval.latency_us.record(to_us(latency));
+    if (!answer && now - start >= options.timeout) record(now, start, sent);
     last_failure = !answer   ? answer.error().message
                    : success ? "the answer is not the one that the same request got before"
                              : fmt::format("status {}", answer->status);

@@ -38,6 +38,9 @@ struct ProbeCounts {
   std::uint64_t rejected = 0;  // another status or body: an answer, but not a good one
   std::uint64_t failed = 0;    // everything that was not answered well, `rejected` included
   Histogram latency_us;        // of the answered, and of those timed out with at least the timeout
+  // Of the same, from the send and on a connection that was open before: what a connection that is
+  // kept busy meets, without what the probe itself was late.
+  Histogram service_us;
 
   void merge(const ProbeCounts& other);
 };

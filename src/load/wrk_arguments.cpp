@@ -95,6 +95,16 @@ Result<WrkOptions> read_wrk_arguments(const std::vector<std::string>& argv) {
   WrkOptions options;
   for (std::size_t i = 1; i < argv.size(); ++i) {
     const auto& argument = argv[i];
+    if (argument == "--") {
+      // The URL may stand after it; what follows the URL is the script's.
+      options.script_arguments.assign(argv.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                                      argv.end());
+      if (options.url.empty() && !options.script_arguments.empty()) {
+        options.url = options.script_arguments.front();
+        options.script_arguments.erase(options.script_arguments.begin());
+      }
+      break;
+    }
     if (argument.size() < 2 || argument[0] != '-') {
       if (!options.url.empty()) return input_error("wrk: found a second URL, '{}'", argument);
       options.url = argument;
@@ -140,6 +150,10 @@ std::vector<std::string> to_argv(const WrkOptions& options) {
   for (const auto& header : options.headers) argv.insert(argv.end(), {"-H", header});
   if (!options.script.empty()) argv.insert(argv.end(), {"-s", options.script});
   argv.push_back(options.url);
+  if (!options.script_arguments.empty()) {
+    argv.push_back("--");
+    argv.insert(argv.end(), options.script_arguments.begin(), options.script_arguments.end());
+  }
   return argv;
 }
 

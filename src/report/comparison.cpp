@@ -49,9 +49,20 @@ Figure whole_per_s(const Scenario& scenario) {
   return scenario.end ? scenario.end->whole.requests_per_s : std::nullopt;
 }
 
+bool latencies_hold(const Scenario& scenario) {
+  return scenario.end && scenario.end->littles_law.ok.value_or(true);
+}
+
+Figure client_p50_us(const Scenario& scenario) {
+  if (!latencies_hold(scenario) || !enough_for_p50(scenario.end->probe.samples))
+    return std::nullopt;
+  return scenario.end->probe.latency.p50_us;
+}
+
 Figure client_p99_us(const Scenario& scenario) {
-  if (!scenario.end || !enough_for_p99(scenario.end->load.requests)) return std::nullopt;
-  return scenario.end->load.latency.p99_us;
+  if (!latencies_hold(scenario) || !enough_for_p99(scenario.end->probe.samples))
+    return std::nullopt;
+  return scenario.end->probe.latency.p99_us;
 }
 
 std::vector<Comparison> compare(const Run& run) {

@@ -17,7 +17,7 @@ struct Comparison {
   const Scenario* less = nullptr;
   Figure steady_ratio;  // requests/s of `more` over those of `less`
   Figure whole_ratio;
-  Figure p99_ratio;  // of the load generator's latency
+  Figure p99_ratio;  // of the probe's latency
 };
 
 // The pairs in the order of the scenarios, those by maxReplicas first. They point into `run`.
@@ -26,10 +26,13 @@ std::vector<Comparison> compare(const Run& run);
 // "max 3 against max 1 at 1,000 connections".
 std::string title_of(const Comparison& comparison);
 
-// Requests/s in the steady state and over the whole run, and the load generator's p99; empty when
-// the scenario did not end or too few requests support a p99.
+// Requests/s in the steady state and over the whole run, and the probe's latencies; empty when the
+// scenario did not end, and latencies also when too few samples or Little's law speak against them.
 Figure steady_per_s(const Scenario& scenario);
 Figure whole_per_s(const Scenario& scenario);
+Figure client_p50_us(const Scenario& scenario);
 Figure client_p99_us(const Scenario& scenario);
+// Whether Little's law, where it could be checked, says that they can be true.
+bool latencies_hold(const Scenario& scenario);
 
 }  // namespace iris::report

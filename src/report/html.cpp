@@ -150,6 +150,11 @@ std::string scenario_section(const Run& run, const Scenario& scenario, std::size
   if (!scenario.events.empty()) {
     out += details(fmt::format("Events: {}", scenario.events.size()), events_table(scenario));
   }
+  if (const auto words = generator_words(scenario); !words.empty()) {
+    out += details(
+        "What wrk printed",
+        fmt::format("<p>{}.</p><pre>{}</pre>", html_escaped(kGeneratorWords), html_escaped(words)));
+  }
   return out + "</section>\n";
 }
 
@@ -191,7 +196,7 @@ std::string article(const Run& run, const Summary& summary, std::size_t first) {
   }
   if (!summary.checks.rows.empty()) {
     out +=
-        "<section><h2>Checks</h2><p>Latency from an open-loop probe, and what must hold for the "
+        "<section><h2>Checks</h2><p>What must hold for the "
         "figures to be believed.</p>" +
         plain_table(summary.checks) + "</section>\n";
   }

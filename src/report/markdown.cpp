@@ -31,6 +31,26 @@ std::string code(const std::string& text) {
              : inert_markdown(text);
 }
 
+// As an indented block, in which nothing is markup.
+void append_words(std::string& out, const Run& run) {
+  bool any = false;
+  for (const auto& scenario : run.scenarios) {
+    const auto words = generator_words(scenario);
+    if (words.empty()) continue;
+    if (!any) out += fmt::format("## What wrk printed\n\n{}.\n", markdown_escaped(kGeneratorWords));
+    any = true;
+    out += fmt::format("\n{}:\n\n", markdown_escaped(title_of(scenario)));
+    char before = '\n';
+    for (const char c : words) {
+      if (before == '\n' && c != '\n') out += "    ";
+      out += c;
+      before = c;
+    }
+    if (before != '\n') out += '\n';
+  }
+  if (any) out += "\n";
+}
+
 void append_run(std::string& out, const Run& run) {
   const Summary summary = summarize(run);
   out +=
@@ -51,10 +71,11 @@ void append_run(std::string& out, const Run& run) {
   }
   if (!summary.checks.rows.empty()) {
     out +=
-        "## Checks\n\nLatency from an open-loop probe, and what must hold for the figures to be "
+        "## Checks\n\nWhat must hold for the figures to be "
         "believed.\n\n";
     out += to_markdown(summary.checks) + "\n";
   }
+  append_words(out, run);
   out += "## Terms\n\n";
   for (const auto& [term, text] : summary.notes) {
     out += fmt::format("- **{}**: {}\n", inert_markdown(term), inert_markdown(text));

@@ -40,6 +40,15 @@ void add_failures(std::vector<std::string>& lines, const Scenario& scenario) {
         count(end.load.non_2xx), count(end.load.connect_errors), count(end.load.read_errors),
         count(end.load.write_errors), count(end.load.timeouts), count(end.probe.failed)));
   }
+  if (end.littles_law.ok == false) {
+    lines.push_back(fmt::format(
+        "{}: the latencies are not supported: by Little's law at least {} requests would have been "
+        "under way on {} connections, which carry one each.",
+        title_of(scenario), count(end.littles_law.in_flight), count(scenario.connections)));
+  }
+  if (!end.load_errors.empty()) {
+    lines.push_back(title_of(scenario) + ": the load generator said: " + end.load_errors);
+  }
   if (end.reconcile.ok == false) {
     lines.push_back(
         fmt::format("{}: the counts do not reconcile: the clients have {} answers, the replicas "
@@ -142,18 +151,24 @@ Entries notes_on(const Run& run) {
       "Open loop",
       "The probe sends at fixed moments, whatever the service does, and measures from the intended "
       "start, so that a stall shows in every request that it delays.");
+  notes.emplace_back(
+      "wrk's latencies",
+      "When it ends, wrk adds samples to its latencies for the answers that it thinks it would "
+      "have "
+      "had to wait for (stats_correct), and counts them. Its mean and its percentiles are "
+      "therefore "
+      "no measurement; no table holds them, and what wrk printed stands by itself, as it is.");
   Figure timeouts;
   for (const auto& scenario : run.scenarios) {
     if (scenario.end && scenario.end->load.timeouts) {
       timeouts = timeouts.value_or(0) + *scenario.end->load.timeouts;
     }
   }
-  notes.emplace_back(
-      "wrk's timeouts",
-      fmt::format(
-          "wrk leaves out of its percentiles what is slower than its timeout (2 s unless told "
-          "otherwise). Timeouts in this run: {}.",
-          count(timeouts)));
+  notes.emplace_back("wrk's timeouts",
+                     fmt::format("An answer slower than wrk's timeout (2 s unless told otherwise) "
+                                 "counts as failed. Timeouts "
+                                 "in this run: {}.",
+                                 count(timeouts)));
   if (run.limits && run.cpu_factor) {
     notes.emplace_back(
         "CPU factor",
@@ -169,6 +184,15 @@ Entries notes_on(const Run& run) {
         fmt::format("The HPA's periods and windows run {} times as fast; the load and "
                     "the replicas do not.",
                     grouped(*run.time_scale)));
+  }
+  if (run.target == "local") {
+    notes.emplace_back(
+        "Not run here",
+        "Of a cluster's kubelet, a local run does not do two things: a livenessProbe is read and "
+        "not "
+        "run, so that a replica that hangs is not ended, and a replica that ends is started again "
+        "at "
+        "once, where a cluster waits longer from restart to restart (CrashLoopBackOff).");
   }
   const auto telling =
       std::find_if(run.scenarios.begin(), run.scenarios.end(), [](const Scenario& s) {

@@ -75,6 +75,7 @@ Probe read_probe(const Fields& from) {
   return {.sent = from.amount("sent"),
           .answered = from.amount("answered"),
           .failed = from.amount("failed"),
+          .samples = from.has("samples") ? from.amount("samples") : from.amount("answered"),
           .latency = {from.amount("p50_us"), from.amount("p90_us"), from.amount("p99_us"),
                       from.amount("max_us"), from.amount("mean_us")}};
 }
@@ -149,8 +150,10 @@ LoadResult read_load(const Fields& from) {
   return {.requests = from.amount("requests"),
           .duration_s = from.amount("duration_s"),
           .requests_per_s = from.amount("requests_per_s"),
-          .latency = {latency.amount("p50"), latency.amount("p90"), latency.amount("p99"),
-                      latency.amount("max"), latency.amount("mean")},
+          .wrk_latency = {latency.amount("p50"), latency.amount("p90"), latency.amount("p99"),
+                          latency.amount("max"), latency.amount("mean")},
+          .max_us = from.amount("max_us"),
+          .output = from.text("output"),
           .connect_errors = errors.amount("connect"),
           .read_errors = errors.amount("read"),
           .write_errors = errors.amount("write"),
@@ -166,6 +169,9 @@ ScenarioEnd read_end(const Fields& from) {
   end.reason = from.text("reason");
   end.load = read_load(from.object("load"));
   end.probe = read_probe(from.object("probe"));
+  end.load_errors = from.text("load_errors");
+  const Fields law = from.object("littles_law");
+  end.littles_law = {.ok = law.boolean("ok"), .in_flight = law.amount("in_flight")};
   end.failed_requests = from.amount("failed_requests");
   end.reconcile = {.ok = reconcile.boolean("ok"),
                    .generator = reconcile.amount("generator"),

@@ -51,6 +51,7 @@ struct Probe {
   Figure sent;
   Figure answered;
   Figure failed;
+  Figure samples;  // latencies: of the answers, and of what timed out
   Latency latency;
 };
 
@@ -123,12 +124,22 @@ struct LoadResult {
   Figure requests;
   Figure duration_s;
   Figure requests_per_s;
-  Latency latency;
+  // wrk's own, from records of programs that took it for a measurement; wrk invents some of its
+  // samples, so that these are never shown as one.
+  Latency wrk_latency;
+  Figure max_us;       // wrk's slowest answer
+  std::string output;  // the end of what it printed
   Figure connect_errors;
   Figure read_errors;
   Figure write_errors;
   Figure timeouts;
   Figure non_2xx;
+};
+
+// Whether the latencies can be true, as docs/records.md says.
+struct LittlesLaw {
+  std::optional<bool> ok;
+  Figure in_flight;  // at least
 };
 
 struct Reconcile {
@@ -147,7 +158,9 @@ struct ScenarioEnd {
   std::string reason;
   LoadResult load;
   Probe probe;
+  std::string load_errors;  // what the load generator wrote to standard error
   Figure failed_requests;
+  LittlesLaw littles_law;
   Reconcile reconcile;
   std::optional<Span> steady;
   Span whole;

@@ -14,6 +14,9 @@
 namespace iris::report {
 namespace {
 
+// Of the connections: what is over them by more than what is rounded.
+constexpr double kImpossible = 1.05;
+
 const Span* measured_span(const Scenario& scenario) {
   if (!scenario.end) return nullptr;
   return scenario.end->steady ? &*scenario.end->steady : &scenario.end->whole;
@@ -23,14 +26,20 @@ std::string replicas_cell(const Scenario& scenario) {
   return fmt::format("{} → {}", count(replicas_start(scenario)), count(replicas_most(scenario)));
 }
 
+std::string latency_cell(const Scenario& scenario, Figure us) {
+  return latencies_hold(scenario) || !scenario.end ? milliseconds(us) : kNotSupported;
+}
+
 Table results_of(const Run& run) {
   Table table;
   table.columns = {
       {"Scenario", "", false},
       {"Connections", "kept open by the load generator", true},
       {"Replicas", "ready when the load began → the most ready at once", true},
-      {"p50", "latency that the load generator saw, over the whole run", true},
-      {"p99", "latency that the load generator saw, over the whole run", true},
+      {"Probe p50", "latency of the open-loop probe, from the intended start, over the whole run",
+       true},
+      {"Probe p99", "latency of the open-loop probe, from the intended start, over the whole run",
+       true},
       {"Requests/s, steady", "after the last scale-up was ready", true},
       {"Requests/s, whole run", "with the time that scaling took", true},
       {"Errors", "answers other than 2xx, socket errors, counts that do not reconcile", true},
@@ -40,9 +49,9 @@ Table results_of(const Run& run) {
       {"Observation", "", false}};
   for (const auto& scenario : run.scenarios) {
     const Span* span = measured_span(scenario);
-    const LoadResult load = scenario.end ? scenario.end->load : LoadResult{};
     table.rows.push_back({title_of(scenario), count(scenario.connections), replicas_cell(scenario),
-                          milliseconds(load.latency.p50_us), milliseconds(client_p99_us(scenario)),
+                          latency_cell(scenario, client_p50_us(scenario)),
+                          latency_cell(scenario, client_p99_us(scenario)),
                           count(steady_per_s(scenario)), count(whole_per_s(scenario)),
                           count(scenario.end ? scenario.end->failed_requests : std::nullopt),
                           percent(span != nullptr ? span->throttled_fraction : std::nullopt),
@@ -52,13 +61,10 @@ Table results_of(const Run& run) {
   return table;
 }
 
-// Little's law: the requests that wait or are served at once are the rate times their mean latency.
 std::string littles_law(const Scenario& scenario) {
-  if (!scenario.end) return kMissing;
-  const LoadResult& load = scenario.end->load;
-  if (!load.requests_per_s || !load.latency.mean_us) return kMissing;
-  const double in_flight = *load.requests_per_s * *load.latency.mean_us / 1e6;
-  return fmt::format("{} of {}", grouped(in_flight), count(scenario.connections));
+  if (!scenario.end || !scenario.end->littles_law.in_flight) return kMissing;
+  return fmt::format("{} of {}{}", count(scenario.end->littles_law.in_flight),
+                     count(scenario.connections), latencies_hold(scenario) ? "" : ": impossible");
 }
 
 std::string reconciled(const Scenario& scenario) {
@@ -70,23 +76,22 @@ std::string reconciled(const Scenario& scenario) {
 
 Table checks_of(const Run& run) {
   Table table;
-  table.columns = {
-      {"Scenario", "", false},
-      {"Probe answered", "requests of the open-loop probe, answered of sent", true},
-      {"Probe p50", "from the intended start", true},
-      {"Probe p99", "from the intended start", true},
-      {"Probe max", "from the intended start", true},
-      {"In flight", "requests/s × mean latency (Little's law), of the connections", true},
-      {"Counts reconcile", "the clients' counts against the replicas' own", true},
-      {"Generator CPU", "milli-CPU of the load generator, steady", true},
-      {"Machine CPU", "milli-CPU of everything on the machine, steady", true}};
+  table.columns = {{"Scenario", "", false},
+                   {"Probe answered", "requests of the open-loop probe, answered of sent", true},
+                   {"Probe max", "from the intended start", true},
+                   {"In flight, at least",
+                    "Little's law: requests/s × the probe's latency as connections that send again "
+                    "at once would "
+                    "meet it, of the connections; more than those is impossible",
+                    true},
+                   {"Counts reconcile", "the clients' counts against the replicas' own", true},
+                   {"Generator CPU", "milli-CPU of the load generator, steady", true},
+                   {"Machine CPU", "milli-CPU of everything on the machine, steady", true}};
   for (const auto& scenario : run.scenarios) {
     const Span* span = measured_span(scenario);
     const Probe probe = scenario.end ? scenario.end->probe : Probe{};
     table.rows.push_back(
         {title_of(scenario), fmt::format("{} of {}", count(probe.answered), count(probe.sent)),
-         milliseconds(probe.latency.p50_us),
-         milliseconds(enough_for_p99(probe.answered) ? probe.latency.p99_us : std::nullopt),
          milliseconds(probe.latency.max_us), littles_law(scenario), reconciled(scenario),
          count(span != nullptr ? span->generator_cpu_milli : std::nullopt),
          count(span != nullptr ? span->host_cpu_milli : std::nullopt)});
@@ -106,7 +111,7 @@ Table comparisons_of(const std::vector<Comparison>& comparisons) {
   table.columns = {{"What differs", "", false},
                    {"Requests/s, steady", "ratio of the steady states", true},
                    {"Requests/s, whole run", "ratio with the time that scaling took", true},
-                   {"p99", "ratio of the load generator's latencies", true}};
+                   {"Probe p99", "ratio of the probe's latencies", true}};
   for (const auto& c : comparisons) {
     table.rows.push_back(
         {title_of(c),
@@ -240,6 +245,36 @@ std::string machine_of(const Run& run) {
 
 bool enough_for_p99(Figure count) {
   return count && *count >= 459;
+}
+
+bool enough_for_p50(Figure count) {
+  return count && *count >= 7;
+}
+
+std::string generator_words(const Scenario& scenario) {
+  if (!scenario.end) return {};
+  const LoadResult& load = scenario.end->load;
+  std::string words = load.output;
+  // Records of programs that read the latencies and kept no text.
+  if (const auto& own = load.wrk_latency; words.empty() && own.mean_us) {
+    words =
+        fmt::format("Latency: mean {}, p50 {}, p90 {}, p99 {}, max {}\n", milliseconds(own.mean_us),
+                    milliseconds(own.p50_us), milliseconds(own.p90_us), milliseconds(own.p99_us),
+                    milliseconds(own.max_us));
+    const double in_flight = load.requests_per_s.value_or(0) * *own.mean_us / 1e6;
+    if (scenario.connections && in_flight > kImpossible * *scenario.connections) {
+      words += fmt::format(
+          "Not supported: by Little's law {} requests would have been under way on {} "
+          "connections.\n",
+          grouped(in_flight), count(scenario.connections));
+    }
+  }
+  if (!scenario.end->load_errors.empty()) words += "Standard error:\n" + scenario.end->load_errors;
+  for (char& c : words) {
+    // A script prints what it likes.
+    if ((c >= 0 && c < ' ' && c != '\n') || c == '\x7f') c = '?';
+  }
+  return words;
 }
 
 std::string title_of(const Scenario& scenario) {

@@ -55,5 +55,14 @@ std::string observation(const Run& run, const Scenario& scenario);
 // Whether `count` answers are enough to state a p99: 459, so that the slowest one in a hundred is
 // among them with 99 % confidence (0.99^459 < 0.01).
 bool enough_for_p99(Figure count);
+// By the same rule: 7, of which one is slower than the median.
+bool enough_for_p50(Figure count);
+
+// What wrk printed in a scenario, as it stands, under the name that says what it is worth; empty
+// when the records hold nothing of it.
+std::string generator_words(const Scenario& scenario);
+inline constexpr const char* kGeneratorWords =
+    "wrk's own figures, with samples that it invented: its counts are right, its latencies are no "
+    "measurement";
 
 }  // namespace iris::report

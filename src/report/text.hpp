@@ -10,6 +10,8 @@ namespace iris::report {
 
 // What stands where a figure was not measured.
 inline constexpr const char* kMissing = "–";
+// What stands where it was measured and cannot be true.
+inline constexpr const char* kNotSupported = "not supported";
 
 // 60912.4 → "60,912"; with two decimals "60,912.40".
 std::string grouped(double value, int decimals = 0);

@@ -120,7 +120,7 @@ Record probe_fields(const std::optional<load::ProbeCounts>& counts) {
   if (!counts) {
     Record fields;
     for (const char* name :
-         {"sent", "answered", "failed", "p50_us", "p90_us", "p99_us", "max_us"}) {
+         {"sent", "answered", "failed", "samples", "p50_us", "p90_us", "p99_us", "max_us"}) {
       fields[name] = nullptr;
     }
     return fields;
@@ -131,6 +131,7 @@ Record probe_fields(const std::optional<load::ProbeCounts>& counts) {
   const auto figure = [&](std::uint64_t value) {
     return latency.count() == 0 ? Record(nullptr) : Record(value);
   };
+  fields["samples"] = latency.count();
   fields["p50_us"] = figure(latency.quantile(0.50));
   fields["p90_us"] = figure(latency.quantile(0.90));
   fields["p99_us"] = figure(latency.quantile(0.99));
@@ -139,24 +140,25 @@ Record probe_fields(const std::optional<load::ProbeCounts>& counts) {
 }
 
 Record wrk_fields(const load::WrkReport& report) {
-  const auto& latency = report.latency;
   const auto& errors = report.socket_errors;
   return {{"requests", report.requests},
           {"duration_s", report.duration_s},
           {"requests_per_s", whole(report.requests_per_s)},
-          {"latency_us",
-           {{"p50", latency.p50_us},
-            {"p75", latency.p75_us},
-            {"p90", latency.p90_us},
-            {"p99", latency.p99_us},
-            {"mean", latency.mean_us},
-            {"max", latency.max_us}}},
+          {"max_us", report.max_us},
           {"socket_errors",
            {{"connect", errors.connect},
             {"read", errors.read},
             {"write", errors.write},
             {"timeout", errors.timeout}}},
-          {"non_2xx", report.non_2xx}};
+          {"non_2xx", report.non_2xx},
+          {"output", report.output}};
+}
+
+Record littles_law_fields(const std::optional<LittlesLaw>& law) {
+  if (!law) return nullptr;
+  return {{"in_flight", rounded(law->in_flight, 1)},
+          {"connections", law->connections},
+          {"ok", law->holds}};
 }
 
 Record reconciliation_fields(const Reconciliation& reconciliation) {

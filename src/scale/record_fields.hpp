@@ -9,6 +9,7 @@
 #include "load/wrk.hpp"
 #include "scale/control_loop.hpp"
 #include "scale/measure.hpp"
+#include "scale/outcome.hpp"
 #include "scale/records.hpp"
 
 namespace iris::scale {
@@ -22,6 +23,7 @@ Record sample_fields(const Sample& before, const Sample& now,
                      const std::optional<load::ProbeCounts>& probe, std::size_t cores);
 Record probe_fields(const std::optional<load::ProbeCounts>& counts);
 Record wrk_fields(const load::WrkReport& report);
+Record littles_law_fields(const std::optional<LittlesLaw>& law);
 Record reconciliation_fields(const Reconciliation& reconciliation);
 Record steady_fields(const Span& span);
 // The whole load: `answered_per_s` over its duration.

@@ -94,6 +94,7 @@ class ScenarioRecorder {
   void print_progress(const Sample& before, const Sample& now,
                       const std::optional<load::ProbeCounts>& probe) const;
   void judge_objective();
+  void judge_requests();
 
   const Scenario& scenario_;
   Outside outside_;

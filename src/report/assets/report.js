@@ -260,7 +260,7 @@
       {title: 'Latency, open-loop probe', unit: 'ms', unitText: 'ms, log scale', x, log: true, series: [
         {label: 'p50', values: s.p50, color: color('c1')},
         {label: 'p90', values: s.p90, color: color('c2')},
-        {label: 'p99', values: s.p99, color: color('c4'), width: 2}]},
+        {label: 'slowest', values: s.slowest, color: color('c4'), width: 2}]},
       {title: 'Load generator and machine', unit: 'm', unitText: 'milli-CPU', x, series: [
         {label: 'load generator', values: s.generator, color: color('c5')},
         {label: 'whole machine', values: s.host, color: color('c3')}],

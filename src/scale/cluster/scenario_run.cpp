@@ -221,6 +221,12 @@ std::optional<load::WrkReport> ScenarioRun::read_report() {
     recorder_.fail("cannot read the load Job's log: " + answer.message);
     return std::nullopt;
   }
+  // A pod's log holds both of wrk's outputs.
+  if (const auto cause = load::lua_error(answer.output, plan_.wrk.script); !cause.empty()) {
+    recorder_.outcome().load_words = cause;
+    recorder_.fail(
+        fmt::format("wrk's script: {}: {}; wrk went on without it", scenario_.load_path, cause));
+  }
   auto report = load::parse_wrk(answer.output);
   if (!report) {
     recorder_.fail(report.error().message);

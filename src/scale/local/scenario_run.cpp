@@ -44,6 +44,7 @@ class ScenarioRun {
   Result<void> run_load(LoadPlan& plan);
   Result<void> await_wrk(load::WrkRun& wrk, load::Probe& probe, Nanoseconds duration);
   Result<void> await_last_answers(load::Probe& probe);
+  void take_words(const load::WrkRun& wrk);
   void begin_sample(load::Probe& probe);
   void end_sample(const load::WrkRun* wrk);
   Sample sample_at(double t, const load::WrkRun* wrk);
@@ -178,6 +179,7 @@ Result<void> ScenarioRun::run_load(LoadPlan& plan) {
   probe.finish();
   recorder_.event("load_finished", "", "wrk has ended");
   if (auto waited = await_last_answers(probe); !waited) return waited;
+  take_words(*wrk);
   auto report = wrk->report();
   if (report) {
     recorder_.outcome().load = *report;
@@ -205,6 +207,7 @@ Result<void> ScenarioRun::await_wrk(load::WrkRun& wrk, load::Probe& probe, Nanos
     }
     if (now >= deadline) {
       if (stopped) return {};
+      take_words(wrk);
       return environment_error("{}: wrk did not end {:.0f} s after its time", scenario_.name,
                                to_seconds(kWrkOverrun));
     }
@@ -244,6 +247,13 @@ Result<void> ScenarioRun::await_last_answers(load::Probe& probe) {
   }
   recorder_.outcome().probe = probe.stop();
   return {};
+}
+
+// wrk's own words are kept and shown however it ended.
+void ScenarioRun::take_words(const load::WrkRun& wrk) {
+  auto& words = recorder_.outcome().load_words;
+  words = wrk.errors();
+  if (!words.empty()) log_.warn("{}: wrk said: {}", scenario_.name, words);
 }
 
 void ScenarioRun::begin_sample(load::Probe& probe) {
