@@ -55,13 +55,19 @@ void compare_inputs(const json& inputs, const V2Request& request) {
   }
 }
 
+// A member, or null where it is absent.
+json present(const json& object, const char* name) {
+  return object.contains(name) ? object.at(name) : json();
+}
+
 void compare_outputs(const json& document, const V2Request& request) {
   const auto parameter = [](const json& of, const char* name, bool absent) {
-    const auto parameters = of.value("parameters", json::object());
-    return parameters.value(name, absent);
+    const json parameters = present(of, "parameters");
+    const json value = parameters.is_null() ? json() : present(parameters, name);
+    return value.is_null() ? absent : value.get<bool>();
   };
   const bool binary = parameter(document, "binary_data_output", false);
-  auto outputs = document.value("outputs", json::array());
+  json outputs = present(document, "outputs");
   if (outputs.empty()) outputs = {{{"name", "label"}}, {{"name", "probabilities"}}};
   require(outputs.size() == request.outputs().size());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -90,8 +96,9 @@ bool check(std::string body) {
   require(!document.is_discarded());
   compare_inputs(document.at("inputs"), request);
   compare_outputs(document, request);
-  require(document.contains("id") == request.id.has_value());
-  if (request.id) require(document.at("id") == *request.id);
+  const json id = present(document, "id");
+  require(id.is_string() == request.id.has_value());
+  if (request.id) require(id == *request.id);
   return true;
 }
 

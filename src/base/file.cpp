@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/line_writer.hpp"
+
 namespace iris {
 namespace {
 
@@ -101,16 +103,6 @@ ssize_t read_from_begin(int descriptor, std::string& bytes) {
     done += static_cast<std::size_t>(size);
   }
   return static_cast<ssize_t>(done);
-}
-
-bool write_all(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t size = ::write(descriptor, bytes.data(), bytes.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(size));
-  }
-  return true;
 }
 
 // What is no regular file is written into: a new file in its place would end /dev/null for

@@ -118,7 +118,7 @@ void LineWriter::run(State& state) {
   }
 }
 
-void write_all(int descriptor, std::string_view bytes) {
+bool write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = write(descriptor, bytes.data(), bytes.size());
     if (count >= 0) {
@@ -128,9 +128,10 @@ void write_all(int descriptor, std::string_view bytes) {
       pollfd ready{.fd = descriptor, .events = POLLOUT, .revents = 0};
       poll(&ready, 1, -1);
     } else if (errno != EINTR) {
-      return;
+      return false;
     }
   }
+  return true;
 }
 
 }  // namespace iris

@@ -53,7 +53,7 @@ class LineWriter {
   const std::shared_ptr<State> state_;
 };
 
-// Writes all of the bytes, however long that takes; gives up when the descriptor fails.
-void write_all(int descriptor, std::string_view bytes);
+// Writes all of the bytes, however long that takes; false, with errno, when the descriptor fails.
+bool write_all(int descriptor, std::string_view bytes);
 
 }  // namespace iris

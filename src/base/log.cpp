@@ -63,6 +63,8 @@ std::string tell_dropped(std::uint64_t count) {
   return format_line(formatter, {"iris", spdlog::level::warn, text});
 }
 
+}  // namespace
+
 // Writes lines itself, or has a thread do so.
 class StandardError final : public spdlog::sinks::base_sink<std::mutex> {
  public:
@@ -112,8 +114,6 @@ class StandardError final : public spdlog::sinks::base_sink<std::mutex> {
   bool waits_ = true;  // for whoever reads, where no thread does so
   std::uint64_t dropped_ = 0;
 };
-
-}  // namespace
 
 struct Log::Sink {
   std::shared_ptr<StandardError> standard_error = std::make_shared<StandardError>();

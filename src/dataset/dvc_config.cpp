@@ -7,7 +7,7 @@
 namespace iris::dataset {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
+std::string_view stripped(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r";
   const auto begin = text.find_first_not_of(kBlank);
   if (begin == std::string_view::npos) return {};
@@ -31,7 +31,7 @@ void set_value(std::string_view section, std::string_view key, std::string_view 
   }
   if (section.starts_with(kRemote)) {
     auto& remote =
-        repository.remotes[std::string(unquoted(trimmed(section.substr(kRemote.size()))))];
+        repository.remotes[std::string(unquoted(stripped(section.substr(kRemote.size()))))];
     if (key == "url") {
       remote.url = value;
     } else {
@@ -49,7 +49,7 @@ Result<void> read_dvc_config(const std::string& text, const std::string& name,
   std::size_t line_number = 0;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = trimmed(std::string_view(text).substr(begin, end - begin));
+    const std::string_view line = stripped(std::string_view(text).substr(begin, end - begin));
     begin = end + 1;
     ++line_number;
     if (line.empty() || line.front() == '#' || line.front() == ';') continue;
@@ -58,7 +58,7 @@ Result<void> read_dvc_config(const std::string& text, const std::string& name,
         return input_error("{}:{}: found {}, expected a section that ends with ]", name,
                            line_number, in_quotes(line));
       }
-      section = unquoted(trimmed(line.substr(1, line.size() - 2)));
+      section = unquoted(stripped(line.substr(1, line.size() - 2)));
       continue;
     }
     const auto equals = line.find('=');
@@ -66,8 +66,8 @@ Result<void> read_dvc_config(const std::string& text, const std::string& name,
       return input_error("{}:{}: found {}, expected [section] or key = value", name, line_number,
                          in_quotes(line));
     }
-    set_value(section, trimmed(line.substr(0, equals)), unquoted(trimmed(line.substr(equals + 1))),
-              repository);
+    set_value(section, stripped(line.substr(0, equals)),
+              unquoted(stripped(line.substr(equals + 1))), repository);
   }
   return {};
 }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kRequestIdBytes = 128;
 constexpr std::string_view kBlanks = " \t";
-constexpr std::string_view kLineEnd = "\r\n";
+constexpr std::string_view kEndOfLine = "\r\n";
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
@@ -80,10 +80,10 @@ std::string_view trimmed(std::string_view text) {
 
 // Takes the next line off, without its end; none when its end is not there.
 std::optional<std::string_view> take_line(std::string_view& text) {
-  const auto end = text.find(kLineEnd);
+  const auto end = text.find(kEndOfLine);
   if (end == std::string_view::npos) return std::nullopt;
   const auto line = text.substr(0, end);
-  text.remove_prefix(end + kLineEnd.size());
+  text.remove_prefix(end + kEndOfLine.size());
   return line;
 }
 

@@ -37,9 +37,9 @@ void append_words(std::string& out, const Run& run) {
   for (const auto& scenario : run.scenarios) {
     const auto words = generator_words(scenario);
     if (words.empty()) continue;
-    if (!any) out += fmt::format("## What wrk printed\n\n{}.\n", markdown_escaped(kGeneratorWords));
+    if (!any) out += fmt::format("## What wrk printed\n\n{}.\n", inert_markdown(kGeneratorWords));
     any = true;
-    out += fmt::format("\n{}:\n\n", markdown_escaped(title_of(scenario)));
+    out += fmt::format("\n{}:\n\n", inert_markdown(title_of(scenario)));
     char before = '\n';
     for (const char c : words) {
       if (before == '\n' && c != '\n') out += "    ";

@@ -24,7 +24,7 @@ class JsonReader {
   const Rejection& rejection() const { return rejection_; }
 
   // Gives back what large bodies needed.
-  void release_memory() { parser_ = {}; }
+  void release_memory() { parser_ = simdjson::ondemand::parser(); }
 
  protected:
   using Array = simdjson::ondemand::array;
