@@ -47,7 +47,15 @@ struct HttpProbe {
 
 struct EnvVariable {
   std::string name;
-  std::string value;  // empty when it comes from elsewhere (valueFrom)
+  std::string value;       // empty when it comes from elsewhere
+  bool elsewhere = false;  // valueFrom
+};
+
+// All keys of a ConfigMap or a Secret as variables.
+struct EnvSource {
+  std::string kind;  // "ConfigMap" or "Secret"
+  std::string name;
+  std::string prefix;
 };
 
 struct ContainerPort {
@@ -58,6 +66,7 @@ struct ContainerPort {
 struct VolumeMount {
   std::string name;
   std::string mount_path;
+  std::string sub_path;  // the one file of the volume that is mounted; empty for all
 };
 
 struct Container {
@@ -66,6 +75,7 @@ struct Container {
   std::vector<std::string> command;
   std::vector<std::string> args;
   std::vector<EnvVariable> env;
+  std::vector<EnvSource> env_from;
   std::vector<ContainerPort> ports;
   Resources resources;
   std::optional<HttpProbe> readiness_probe;  // probes other than httpGet are left out
@@ -77,8 +87,9 @@ struct Container {
 };
 
 struct ConfigMapVolume {
-  std::string name;        // of the volume
-  std::string config_map;  // of the ConfigMap
+  std::string name;                          // of the volume
+  std::string config_map;                    // of the ConfigMap
+  std::map<std::string, std::string> items;  // key to path; empty: every key under its own name
 };
 
 struct PodSpec {

@@ -47,7 +47,14 @@ Container read_container(const Node& node) {
   container.command = node["command"].strings();
   container.args = node["args"].strings();
   for (const auto& env : node["env"].items()) {
-    container.env.push_back({env["name"].string(), env["value"].string_or("")});
+    container.env.push_back(
+        {env["name"].string(), env["value"].string_or(""), env["valueFrom"].present()});
+  }
+  for (const auto& source : node["envFrom"].items()) {
+    const Node config_map = source["configMapRef"];
+    const Node reference = config_map.present() ? config_map : source["secretRef"];
+    container.env_from.push_back({config_map.present() ? "ConfigMap" : "Secret",
+                                  reference["name"].string_or(""), source["prefix"].string_or("")});
   }
   for (const auto& port : node["ports"].items()) {
     container.ports.push_back({port["name"].string_or(""),
@@ -61,10 +68,21 @@ Container read_container(const Node& node) {
     container.pre_stop_sleep_seconds = sleep["seconds"].int32_or(0);
   }
   for (const auto& mount : node["volumeMounts"].items()) {
-    container.volume_mounts.push_back({mount["name"].string(), mount["mountPath"].string()});
+    container.volume_mounts.push_back(
+        {mount["name"].string(), mount["mountPath"].string(), mount["subPath"].string_or("")});
   }
   container.restartable = node["restartPolicy"].string_or("") == "Always";
   return container;
+}
+
+void read_config_map(const std::string& volume, const Node& node, PodSpec& spec) {
+  if (!node.present()) return;
+  auto& into = spec.config_map_volumes.emplace_back();
+  into.name = volume;
+  into.config_map = node["name"].string();
+  for (const auto& item : node["items"].items()) {
+    into.items[item["key"].string()] = item["path"].string();
+  }
 }
 
 PodPhase read_phase(const Node& node) {
@@ -130,9 +148,10 @@ PodSpec read_pod_spec(const Node& node) {
   spec.overhead = node["overhead"].quantity_map();
   spec.termination_grace_period_seconds = node["terminationGracePeriodSeconds"].int32_or(30);
   for (const auto& volume : node["volumes"].items()) {
-    const Node config_map = volume["configMap"];
-    if (!config_map.present()) continue;
-    spec.config_map_volumes.push_back({volume["name"].string(), config_map["name"].string()});
+    read_config_map(volume["name"].string(), volume["configMap"], spec);
+    for (const auto& source : volume["projected"]["sources"].items()) {
+      read_config_map(volume["name"].string(), source["configMap"], spec);
+    }
   }
   return spec;
 }

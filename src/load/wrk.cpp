@@ -210,7 +210,8 @@ Result<WrkReport> parse_wrk(std::string_view output) {
 }
 
 std::string lua_error(std::string_view errors, const std::string& script) {
-  for (const auto line : lines_of(std::string(errors) + "\n")) {
+  const std::string whole = std::string(errors) + "\n";
+  for (const auto line : lines_of(whole)) {
     // wrk's own forms: "SCRIPT: cause" where the script cannot be loaded, and Lua's where a call of
     // one of its functions fails, which also ends wrk.
     if (!script.empty() && line.starts_with(script + ": ")) {
@@ -238,6 +239,7 @@ Result<std::string> wrk_version() {
 
 Result<WrkRun> WrkRun::start(const WrkOptions& options) {
   auto process = Process::start({.argv = to_argv(options),
+                                 .environment = options.environment,
                                  .output = Output::kPipe,
                                  .errors = Output::kPipe,
                                  .own_process_group = true});

@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -35,6 +36,8 @@ struct WrkOptions {
   std::optional<Nanoseconds> timeout;
   std::string url;
   std::vector<std::string> script_arguments;  // after "--", for the script's init()
+  // What is added to the environment, where a script may read it; no part of the command line.
+  std::vector<std::pair<std::string, std::string>> environment;
 };
 
 // Reads wrk's command line, as a Job's `command` and `args` together give it. Errors name the

@@ -184,6 +184,16 @@ Result<void> load_into(const std::string& path, T& into) {
   return {};
 }
 
+// The Service among what a cluster gets; none when there is none, or it cannot be read, which only
+// a cluster needs to mind.
+std::optional<kube::Service> find_service(const Experiment& experiment) {
+  for (const auto& path : experiment.cluster_paths) {
+    auto service = kube::load<kube::Service>(path);
+    if (service) return std::move(*service);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<std::string> Experiment::manifest_paths() const {
@@ -248,6 +258,7 @@ Result<Experiment> load_experiment(const std::string& path) {
   if (auto done = load_into(experiment->deployment_path, experiment->deployment); !done) {
     return tl::unexpected(done.error());
   }
+  experiment->service = find_service_container(experiment->deployment, find_service(*experiment));
   if (auto done = load_into(experiment->scripts_path, experiment->scripts); !done) {
     return tl::unexpected(done.error());
   }

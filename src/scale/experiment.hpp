@@ -22,6 +22,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "kube/objects.hpp"
+#include "scale/service_container.hpp"
 
 namespace iris::scale {
 
@@ -61,6 +62,12 @@ struct Experiment {
   ProbePlan probe;
   std::vector<Scenario> scenarios;
   kube::Deployment deployment;
+  ServiceContainer service;  // of the Deployment's pods
+
+  const kube::Container& service_container() const {
+    return deployment.pod.containers[service.index];
+  }
+
   kube::ConfigMap scripts;
 
   // Every manifest once, in the order of their first use; those that only a cluster needs are not

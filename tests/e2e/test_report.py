@@ -177,7 +177,7 @@ def test_figures_that_were_not_measured_are_dashes_with_a_reason(visit):
     errors = row.locator("td[data-label=Errors]")
     assert errors.inner_text() == "–"
     assert "not measured" in errors.get_attribute("title")
-    assert row.locator("td[data-label=p99]").inner_text() == "–"
+    assert row.locator("td[data-label='Probe p99']").inner_text() == "–"
 
 
 def test_both_colour_schemes(visit):

@@ -6,6 +6,7 @@
 
 #include "kube/document.hpp"
 #include "scale/command_line.hpp"
+#include "scale/load_command.hpp"
 
 namespace iris::scale::cluster {
 namespace {
@@ -22,6 +23,8 @@ constexpr std::array<Resource, 8> kResources = {
 
 // What a Job needs beside its load: the image's pull, the pod's start, wrk's own end.
 constexpr std::int64_t kJobOverhead_s = 120;
+// Of a load whose command is not read here and whose Job sets no deadline.
+constexpr std::int64_t kUnreadDuration_s = 600;
 
 // nlohmann's operator[] of a const value has no default; manifests have been read as typed objects
 // before, so what is looked for here is there unless it is optional.
@@ -108,7 +111,8 @@ class Planner {
   }
 
   void adapt_deployment(json& deployment) {
-    auto& container = deployment["spec"]["template"]["spec"]["containers"][0];
+    auto& container =
+        deployment["spec"]["template"]["spec"]["containers"][experiment_.service.index];
     if (!options_.image.empty()) container["image"] = options_.image;
     // The counts are read through the API server, which reaches the pod's address only.
     auto args = container.value("args", std::vector<std::string>{});
@@ -145,21 +149,23 @@ class Planner {
   }
 
   Result<void> adapt_job(const Scenario& scenario, ScenarioPlan& plan) const {
-    const auto& typed = scenario.load.pod.containers.front();
-    plan.job_argv = typed.command;
-    plan.job_argv.insert(plan.job_argv.end(), typed.args.begin(), typed.args.end());
-    auto wrk = load::read_wrk_arguments(plan.job_argv);
-    if (!wrk) {
-      return input_error("{}: spec.template.spec.containers[0]: {}", scenario.load_path,
-                         wrk.error().message);
-    }
-    plan.wrk = std::move(*wrk);
-    if (experiment_.duration) plan.wrk.duration = *experiment_.duration;
+    const auto command =
+        read_load_command(scenario.load.pod, experiment_.scripts, scenario.load_path);
+    plan.job_argv = command.job_argv;
+    plan.load_container = command.container;
     auto& spec = plan.job["spec"];
-    auto& container = spec["template"]["spec"]["containers"][0];
-    const auto argv = load::to_argv(plan.wrk);
-    container["command"] = {argv.front()};
-    container["args"] = std::vector<std::string>(argv.begin() + 1, argv.end());
+    auto& container = spec["template"]["spec"]["containers"][command.container];
+    plan.wrk = command.wrk;
+    if (command.unreadable) {
+      // The cluster can run what is not read here.
+      plan.unread = command.unreadable->message;
+      plan.wrk.connections = 0;
+      plan.wrk.duration =
+          std::chrono::seconds(scenario.load.active_deadline_seconds.value_or(kUnreadDuration_s));
+    } else {
+      if (experiment_.duration) plan.wrk.duration = *experiment_.duration;
+      set_command(container, command.manifest_argv(plan.wrk.duration), command.job_argv.front());
+    }
     if (!options_.load_image.empty()) container["image"] = options_.load_image;
     const auto duration_s =
         std::chrono::ceil<std::chrono::seconds>(plan.wrk.duration).count() + kJobOverhead_s;
@@ -169,6 +175,17 @@ class Planner {
         fmt::format("{}-{}", scenario.load.metadata.name, options_.run_id);
     spec["template"]["metadata"]["labels"][kRunLabel] = options_.run_id;
     return {};
+  }
+
+  // wrk alone, by the name that the manifest has for it; without a command, the image has its own.
+  static void set_command(json& container, std::vector<std::string> argv,
+                          const std::string& program) {
+    const bool named = program.substr(program.rfind('/') + 1) == "wrk";
+    if (named) argv.front() = program;
+    const bool has_command = container.contains("command") && !container["command"].empty();
+    if (has_command) container["command"] = {argv.front()};
+    if (has_command || !named) argv.erase(argv.begin());
+    container["args"] = argv;
   }
 
   const Experiment& experiment_;

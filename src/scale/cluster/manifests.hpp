@@ -36,6 +36,10 @@ struct ScenarioPlan {
   json job;  // its name ends in the run's id, so that it never meets another Job
   load::WrkOptions wrk;
   std::vector<std::string> job_argv;  // as the manifest has it
+  std::size_t load_container = 0;     // of the Job's pod
+  // Why the Job's command was left as it is; empty when it was read. Then `wrk` has no connections,
+  // and the longest that the Job may run.
+  std::string unread;
 };
 
 struct ClusterPlan {

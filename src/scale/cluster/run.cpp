@@ -95,7 +95,7 @@ Result<void> Run::prepare() {
   if (!plan) return tl::unexpected(plan.error());
   plan_ = std::move(*plan);
   session_.admin_port = plan_.admin_port;
-  const auto& args = experiment_.deployment.pod.containers.front().args;
+  const auto& args = experiment_.service_container().args;
   const auto age = connection_age(args);
   if (!age) return input_error("{}: {}", experiment_.deployment_path, age.error().message);
   connection_age_ = oldest_connection(args, *age);
@@ -108,10 +108,14 @@ Result<void> Run::prepare() {
 void Run::record_start() {
   log_.info("{}: {} scenarios in the namespace {}", experiment_.title, scenarios_.size(),
             planned_.namespace_name);
+  if (!experiment_.service.because.empty()) {
+    log_.info("the service is the container '{}', by {}", experiment_.service_container().name,
+              experiment_.service.because);
+  }
   auto paths = experiment_.manifest_paths();
   paths.insert(paths.end(), experiment_.cluster_paths.begin(), experiment_.cluster_paths.end());
   auto fields = run_fields(experiment_, paths, options_.version, clock_);
-  const auto& limits = experiment_.deployment.pod.containers.front().resources.limits;
+  const auto& limits = experiment_.service_container().resources.limits;
   fields.update(Record{{"target", "kubernetes"},
                        {"time_scale", 1},
                        {"cpu_factor", nullptr},
@@ -142,9 +146,10 @@ Result<void> Run::run_scenarios() {
   for (const auto* scenario : scenarios_) {
     if (interrupted()) break;
     const auto index = static_cast<std::size_t>(scenario - experiment_.scenarios.data());
-    auto outcome = run_scenario(
-        *scenario, plan_.scenarios[index],
-        {session_, changes_, experiment_.deployment, plan_.deployment, connection_age_, *records_});
+    auto outcome =
+        run_scenario(*scenario, plan_.scenarios[index],
+                     {session_, changes_, experiment_.deployment, experiment_.service_container(),
+                      plan_.deployment, connection_age_, *records_});
     if (!outcome) return tl::unexpected(outcome.error());
     summary_.scenarios.push_back(std::move(*outcome));
   }

@@ -83,7 +83,7 @@ Result<void> ScenarioRun::measure() {
 }
 
 void ScenarioRun::record_start() {
-  const auto& resources = context_.deployment.pod.containers.front().resources;
+  const auto& resources = context_.service.resources;
   const auto memory = resources.limits.find("memory");
   const auto request = milli_of(resources.requests);
   const auto limit = milli_of(resources.limits);
@@ -147,8 +147,10 @@ Result<void> ScenarioRun::start_load() {
   recorder_.begin(before_start_ + (started->at - before_start_) / 2);
   recorder_.sample(recorder_.origin(), std::move(before), std::nullopt);
   recorder_.event("load_started", "",
-                  fmt::format("{} connections for {:.0f} s", plan_.wrk.connections,
-                              to_seconds(plan_.wrk.duration)));
+                  plan_.unread.empty()
+                      ? fmt::format("{} connections for {:.0f} s", plan_.wrk.connections,
+                                    to_seconds(plan_.wrk.duration))
+                      : "as the Job says; " + plan_.unread);
   return {};
 }
 
@@ -212,11 +214,12 @@ Result<void> ScenarioRun::conclude(bool ended_well) {
 }
 
 std::optional<load::WrkReport> ScenarioRun::read_report() {
-  const auto answer = session_.kubectl.run(
-      {{"logs", load_pod_, "-n", session_.namespace_name, "-c",
-        scenario_.load.pod.containers.front().name, fmt::format("--limit-bytes={}", kLogBytes)},
-       "",
-       session_.call_timeout()});
+  const auto answer =
+      session_.kubectl.run({{"logs", load_pod_, "-n", session_.namespace_name, "-c",
+                             scenario_.load.pod.containers[plan_.load_container].name,
+                             fmt::format("--limit-bytes={}", kLogBytes)},
+                            "",
+                            session_.call_timeout()});
   if (!answer.ok()) {
     recorder_.fail("cannot read the load Job's log: " + answer.message);
     return std::nullopt;
@@ -228,6 +231,8 @@ std::optional<load::WrkReport> ScenarioRun::read_report() {
         fmt::format("wrk's script: {}: {}; wrk went on without it", scenario_.load_path, cause));
   }
   auto report = load::parse_wrk(answer.output);
+  auto& connections = recorder_.outcome().connections;
+  if (report && connections == 0) connections = static_cast<std::int64_t>(report->connections);
   if (!report) {
     recorder_.fail(report.error().message);
     return std::nullopt;

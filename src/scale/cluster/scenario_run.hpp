@@ -15,6 +15,7 @@ struct RunContext {
   const Session& session;
   Changes& changes;
   const kube::Deployment& deployment;  // as the manifest has it
+  const kube::Container& service;      // of its pods
   const json& deployment_object;       // as it was applied
   Nanoseconds connection_age;          // the oldest that a connection gets
   RecordFile& records;

@@ -1,45 +1,14 @@
 #include "scale/local/load_plan.hpp"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <string_view>
+
+#include "scale/load_command.hpp"
 
 namespace iris::scale::local {
 namespace {
 
-// The text that the container would see at `path`: a key of the ConfigMap that is mounted there.
-Result<std::string> mounted_text(const Experiment& experiment, const Scenario& scenario,
-                                 const std::string& path) {
-  const auto& pod = scenario.load.pod;
-  for (const auto& mount : pod.containers.front().volume_mounts) {
-    if (!path.starts_with(mount.mount_path + "/")) continue;
-    const auto key = path.substr(mount.mount_path.size() + 1);
-    const auto volume = std::find_if(pod.config_map_volumes.begin(), pod.config_map_volumes.end(),
-                                     [&](const auto& entry) { return entry.name == mount.name; });
-    const bool ours = volume != pod.config_map_volumes.end() &&
-                      volume->config_map == experiment.scripts.metadata.name;
-    if (!ours) break;
-    const auto found = experiment.scripts.data.find(key);
-    if (found != experiment.scripts.data.end()) return found->second;
-    return input_error("{}: data: expected the key '{}', which {} mounts", experiment.scripts_path,
-                       key, scenario.load_path);
-  }
-  return input_error("{}: wrk's script '{}': expected it in a mount of the ConfigMap '{}'",
-                     scenario.load_path, path, experiment.scripts.metadata.name);
-}
-
-// A file without a name: nothing is left behind, however this program ends. wrk opens it by our
-// /proc entry.
-Result<Fd> write_script(const std::string& text) {
-  Fd file(::memfd_create("iris-wrk-script", MFD_CLOEXEC));
-  if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    return environment_error("cannot write wrk's script: {}", std::strerror(errno));
-  }
-  return file;
-}
+constexpr std::size_t kShownBytes = 300;  // of an answer
 
 // "http://service/predict" → "/predict"
 std::string target_of(const std::string& url) {
@@ -47,34 +16,66 @@ std::string target_of(const std::string& url) {
   return slash == std::string::npos ? "/" : url.substr(slash);
 }
 
+// The script and what lies beside it, from the ConfigMap that is mounted where it stands.
+Result<void> take_files(LoadPlan& plan, const Experiment& experiment, const Scenario& scenario,
+                        const LoadCommand& command) {
+  const auto& pod = scenario.load.pod;
+  const auto files = mounted_files(pod, pod.containers[command.container], experiment.scripts);
+  const auto script = files.find(plan.wrk.script);
+  if (script == files.end()) {
+    std::string found;
+    for (const auto& [path, text] : files) found += (found.empty() ? "" : ", ") + path;
+    return input_error(
+        "{}: wrk's script '{}': expected it in a mount of the ConfigMap '{}' of {}; {}",
+        scenario.load_path, plan.wrk.script, experiment.scripts.metadata.name,
+        experiment.scripts_path, found.empty() ? "found no mount of it" : "found " + found);
+  }
+  if (!command.elsewhere.empty()) {
+    const auto reads = std::find_if(files.begin(), files.end(), [](const auto& file) {
+      return file.second.find("getenv") != std::string::npos;
+    });
+    if (reads != files.end()) {
+      return input_error(
+          "{}: {} reads the environment, and envFrom has values of the {}, which only a cluster "
+          "has; "
+          "give them under env",
+          scenario.load_path, reads->first, command.elsewhere);
+    }
+  }
+  auto made = LoadFiles::make(files, plan.wrk.script);
+  if (!made) return tl::unexpected(made.error());
+  plan.script_source = fmt::format("{}: {}", experiment.scripts_path, plan.wrk.script);
+  plan.files.emplace(std::move(*made));
+  plan.wrk.script = plan.files->script();
+  return {};
+}
+
+std::string one_line(std::string text) {
+  const bool cut = text.size() > kShownBytes;
+  text.resize(std::min(text.size(), kShownBytes));
+  for (char& c : text) {
+    if ((c >= 0 && c < ' ') || c == '\x7f') c = ' ';
+  }
+  return cut ? text + "…" : text;
+}
+
 }  // namespace
 
 Result<LoadPlan> plan_load(const Experiment& experiment, const Scenario& scenario,
                            std::uint16_t port) {
-  if (scenario.load.pod.containers.empty()) {
-    return input_error("{}: spec.template.spec.containers: expected one, found none",
-                       scenario.load_path);
-  }
+  const auto command = read_load_command(scenario.load.pod, experiment.scripts, scenario.load_path);
+  if (command.unreadable) return tl::unexpected(*command.unreadable);
+  if (!command.only_on_cluster.empty()) return input_error("{}", command.only_on_cluster);
   LoadPlan plan;
-  const auto& container = scenario.load.pod.containers.front();
-  plan.job_argv = container.command;
-  plan.job_argv.insert(plan.job_argv.end(), container.args.begin(), container.args.end());
-  auto wrk = load::read_wrk_arguments(plan.job_argv);
-  if (!wrk) {
-    return input_error("{}: spec.template.spec.containers[0]: {}", scenario.load_path,
-                       wrk.error().message);
-  }
-  plan.wrk = std::move(*wrk);
+  plan.job_argv = command.job_argv;
+  plan.wrk = command.wrk;
   if (experiment.duration) plan.wrk.duration = *experiment.duration;
   const auto target = target_of(plan.wrk.url);
   plan.wrk.url = fmt::format("http://127.0.0.1:{}{}", port, target);
   if (!plan.wrk.script.empty()) {
-    const auto text = mounted_text(experiment, scenario, plan.wrk.script);
-    if (!text) return tl::unexpected(text.error());
-    auto script = write_script(*text);
-    if (!script) return tl::unexpected(script.error());
-    plan.wrk.script = fmt::format("/proc/{}/fd/{}", ::getpid(), script->get());
-    plan.script = std::move(*script);
+    if (auto taken = take_files(plan, experiment, scenario, command); !taken) {
+      return tl::unexpected(taken.error());
+    }
   }
   plan.probe.peer = {boost::asio::ip::address_v4::loopback(), port};
   plan.probe.request = {
@@ -82,6 +83,28 @@ Result<LoadPlan> plan_load(const Experiment& experiment, const Scenario& scenari
   plan.probe.rate_per_s = experiment.probe.rate_per_s;
   plan.probe.timeout = experiment.probe.timeout;
   return plan;
+}
+
+Result<load::SentRequest> sent_request(const LoadPlan& plan) {
+  auto sent = load::find_sent_request(plan.wrk);
+  if (sent && !sent->lua_error.empty()) {
+    return input_error("{}: wrk cannot run the script, and would go on with GET: {}",
+                       plan.script_source, sent->lua_error);
+  }
+  return sent;
+}
+
+Result<std::string> judge_answer(const LoadPlan& plan, const load::SentRequest& sent,
+                                 const http::Answer& answer) {
+  const auto what =
+      fmt::format("{} {} with {} bytes of body{}", sent.method(), sent.target(), sent.body_bytes(),
+                  plan.script_source.empty() ? "" : " (" + plan.script_source + ")");
+  const auto got = fmt::format("{}: {}", answer.status, one_line(answer.body));
+  if (answer.status / 100 == 2) return fmt::format("wrk sends {}; the answer is {}", what, got);
+  return input_error(
+      "the request that wrk would send again and again, {}, is answered with {}; "
+      "expected a status of 2xx",
+      what, got);
 }
 
 }  // namespace iris::scale::local

@@ -64,7 +64,7 @@ void plan_limits(const kube::Container& container, double factor, ReplicaPlan& p
   const auto memory = resources.limits.find("memory");
   if (memory != resources.limits.end()) plan.limits.memory_limit_bytes = memory->second.value();
 
-  auto& seen = plan.spec.containers.front().resources;
+  auto& seen = plan.spec.containers[plan.container].resources;
   if (plan.cpu_request_milli > 0) {
     seen.requests["cpu"] = kube::Quantity::from_milli(plan.limits.cpu_request_milli);
   }
@@ -111,18 +111,20 @@ Result<ReplicaPlan> plan_replica(const kube::Deployment& deployment, const PlanO
   if (deployment.pod.containers.empty()) {
     return input_error("{}: spec.template.spec.containers: expected one, found none", place);
   }
-  const auto& container = deployment.pod.containers.front();
+  const auto index = options.container;
+  const auto& container = deployment.pod.containers[index];
   ReplicaPlan plan;
   plan.name = deployment.metadata.name;
   plan.labels = deployment.template_metadata.labels;
   plan.spec = deployment.pod;
+  plan.container = index;
   plan.argv = {options.program};
   plan.argv.insert(plan.argv.end(), container.args.begin(), container.args.end());
   if (container.args.empty() || container.args.front() != "serve") {
     return input_error(
-        "{}: spec.template.spec.containers[0].args: expected 'serve' first, as the "
-        "replicas here are processes of iris",
-        place);
+        "{}: spec.template.spec.containers[{}].args: expected 'serve' first, as the replicas here "
+        "are processes of iris",
+        place, index);
   }
   Flag(plan.argv, "--model").set(options.model_path);
   for (const auto& variable : container.env) {

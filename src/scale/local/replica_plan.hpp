@@ -30,6 +30,7 @@ struct PlanOptions {
   std::string model_path;
   double time_scale = 1;
   double cpu_factor = 1;
+  std::size_t container = 0;  // which of the pod's is the service
 };
 
 // Durations are real time.
@@ -39,6 +40,7 @@ struct ReplicaPlan {
   std::vector<std::pair<std::string, std::string>> environment;
   kube::Labels labels;
   kube::PodSpec spec;  // with scaled CPU quantities: what the HPA sees
+  std::size_t container = 0;
   CgroupLimits limits;
   std::int64_t cpu_request_milli = 0;  // as the manifest has them
   std::int64_t cpu_limit_milli = 0;
@@ -53,9 +55,9 @@ struct ReplicaPlan {
   Nanoseconds connection_age{};
 };
 
-// The Deployment's first container. Paces are divided by the time scale: the readiness period, the
-// preStop sleep, --drain-delay, --max-connection-age. What takes its own time is not: the probe's
-// timeout, the grace period. `place` names the manifest in errors.
+// The Deployment's service, of which the replicas are processes. Paces are divided by the time
+// scale: the readiness period, the preStop sleep, --drain-delay, --max-connection-age. What takes
+// its own time is not: the probe's timeout, the grace period. `place` names the manifest in errors.
 Result<ReplicaPlan> plan_replica(const kube::Deployment& deployment, const PlanOptions& options,
                                  const std::string& place);
 

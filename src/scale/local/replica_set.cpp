@@ -348,7 +348,7 @@ bool ReplicaSet::metrics_settled() const {
 Result<Observed> ReplicaSet::observe() {
   Observed observed;
   observed.replicas = desired_;
-  observed.metrics = metrics_.metrics(plan_.spec.containers.front().name);
+  observed.metrics = metrics_.metrics(plan_.spec.containers[plan_.container].name);
   for (const auto& replica : replicas_) {
     if (replica->alive()) observed.pods.push_back(to_pod(*replica));
   }

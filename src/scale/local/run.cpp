@@ -117,18 +117,15 @@ Result<void> Run::prepare() {
 }
 
 Result<void> Run::plan() {
-  const auto& containers = experiment_.deployment.pod.containers;
   std::int64_t limit_milli = 0;
-  if (!containers.empty()) {
-    const auto& limits = containers.front().resources.limits;
-    if (const auto cpu = limits.find("cpu"); cpu != limits.end()) limit_milli = cpu->second.milli();
-  }
+  const auto& limits = experiment_.service_container().resources.limits;
+  if (const auto cpu = limits.find("cpu"); cpu != limits.end()) limit_milli = cpu->second.milli();
   factor_ = choose_cpu_factor(limit_milli, most_replicas(experiment_), machine_.cores);
   if (options_.cpu_factor) factor_ = {*options_.cpu_factor, "given by --cpu-factor"};
-  auto planned = plan_replica(
-      experiment_.deployment,
-      {options_.serve_program, experiment_.model_path, experiment_.time_scale, factor_.value},
-      experiment_.deployment_path);
+  auto planned = plan_replica(experiment_.deployment,
+                              {options_.serve_program, experiment_.model_path,
+                               experiment_.time_scale, factor_.value, experiment_.service.index},
+                              experiment_.deployment_path);
   if (!planned) return tl::unexpected(planned.error());
   plan_ = std::move(*planned);
   return {};
@@ -173,6 +170,13 @@ void Run::record_start() {
   log_.info("CPU factor {}: request {}m → {}m, limit {}m → {}m ({})", factor_.value,
             plan_.cpu_request_milli, limits.cpu_request_milli, plan_.cpu_limit_milli,
             limits.cpu_limit_milli, factor_.reason);
+  const auto& container = experiment_.service_container();
+  if (!experiment_.service.because.empty()) {
+    log_.info("the service is the container '{}', by {}; the other containers do not run here",
+              container.name, experiment_.service.because);
+  }
+  log_.info("{}a replica that ends is started again at once, without a cluster's growing delay",
+            container.liveness_probe ? "the livenessProbe is not run here, and " : "");
   auto fields = run_fields(experiment_, experiment_.manifest_paths(), options_.version, clock_);
   fields.update(
       Record{{"target", "local"},

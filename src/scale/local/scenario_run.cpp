@@ -17,6 +17,7 @@ constexpr Nanoseconds kTurn = milliseconds(20);
 constexpr Nanoseconds kSamplePeriod = seconds(1);
 constexpr Nanoseconds kSampleWait = milliseconds(950);
 constexpr Nanoseconds kWrkOverrun = seconds(30);       // before wrk is taken for hung
+constexpr Nanoseconds kCheckTimeout = seconds(10);     // for the answer to one request
 constexpr Nanoseconds kInterruptedGrace = seconds(3);  // for replicas after Ctrl-C
 constexpr Nanoseconds kInterruptedWrk = seconds(1);
 constexpr Nanoseconds kLastAnswers = seconds(3);  // for counts to come to rest
@@ -41,6 +42,7 @@ class ScenarioRun {
   Result<void> turn();
   Result<void> sync();
   Result<void> settle();
+  Result<void> check_request(const LoadPlan& plan);
   Result<void> run_load(LoadPlan& plan);
   Result<void> await_wrk(load::WrkRun& wrk, load::Probe& probe, Nanoseconds duration);
   Result<void> await_last_answers(load::Probe& probe);
@@ -158,7 +160,31 @@ Result<void> ScenarioRun::settle() {
   return {};
 }
 
+// One request as wrk will send it, before it sends thousands.
+Result<void> ScenarioRun::check_request(const LoadPlan& plan) {
+  const auto sent = sent_request(plan);
+  if (!sent) return tl::unexpected(sent.error());
+  if (!sent->errors.empty()) log_.warn("{}: wrk said: {}", scenario_.name, sent->errors);
+  if (sent->method() == "HEAD") {
+    return input_error("{}: wrk would send HEAD, which no prediction answers", plan.script_source);
+  }
+  std::optional<Result<http::Answer>> answer;
+  http::Client client(context_.io, plan.probe.peer);
+  client.exchange(sent->to(plan.probe.peer), clock_.steady() + kCheckTimeout,
+                  [&](Result<http::Answer> got) { answer = std::move(got); });
+  while (!answer && !interrupted()) {
+    if (auto turned = turn(); !turned) return turned;
+  }
+  if (!answer) return {};
+  if (!*answer) return tl::unexpected(answer->error());
+  const auto judged = judge_answer(plan, *sent, **answer);
+  if (!judged) return tl::unexpected(judged.error());
+  recorder_.event("request_checked", "", *judged);
+  return {};
+}
+
 Result<void> ScenarioRun::run_load(LoadPlan& plan) {
+  if (auto checked = check_request(plan); !checked || interrupted()) return checked;
   // Where the counts stand before.
   set_->begin_scrape();
   while (set_->scraping() && !interrupted()) {

@@ -37,12 +37,9 @@ TEST(ParseWrk, ReadsEveryFigureInItsUnit) {
   EXPECT_EQ(report->requests, 1'230'456U);
   EXPECT_DOUBLE_EQ(report->duration_s, 20.05);
   EXPECT_DOUBLE_EQ(report->requests_per_s, 61'369.38);
-  EXPECT_EQ(report->latency.mean_us, 12'620);
-  EXPECT_EQ(report->latency.max_us, 1'020'000);
-  EXPECT_EQ(report->latency.p50_us, 635);
-  EXPECT_EQ(report->latency.p75_us, 8'500);
-  EXPECT_EQ(report->latency.p90_us, 33'000);
-  EXPECT_EQ(report->latency.p99_us, 90'000'000);
+  EXPECT_EQ(report->max_us, 1'020'000);
+  EXPECT_EQ(report->connections, 1000U);
+  EXPECT_EQ(report->output, kGood);
   EXPECT_EQ(report->socket_errors.total(), 0U);
   EXPECT_EQ(report->non_2xx, 0U);
 }
@@ -60,7 +57,7 @@ TEST(ParseWrk, ReadsTheLinesThatOnlyErrorsBring) {
 TEST(ParseWrk, RefusesOutputThatWasCutOffAnywhere) {
   const std::string text = with_errors();
   // What comes after the rate of requests is not read.
-  const auto needed = text.find("Requests/sec:") + std::string("Requests/sec:  6").size();
+  const auto needed = text.find("Transfer/sec:");
   for (std::size_t size = 0; size < needed; ++size) {
     EXPECT_FALSE(parse_wrk(text.substr(0, size))) << size;
   }
@@ -71,18 +68,77 @@ TEST(ParseWrk, NamesWhatItMissesInForeignOutput) {
   ASSERT_FALSE(foreign);
   EXPECT_EQ(foreign.error().code, ExitCode::kEnvironment);
   EXPECT_EQ(foreign.error().message,
-            "wrk's output: found no line 'Running'; expected that of wrk --latency, to its end");
+            "wrk's output: found no line 'Thread Stats'; expected wrk's summary, to its end");
 
   std::string without = kGood;
-  without.erase(without.find("     99%"), std::string("     99%    1.50m \n").size());
+  without.erase(without.find("Requests/sec"));
   EXPECT_EQ(parse_wrk(without).error().message,
-            "wrk's output: found no latency at 99%; expected that of wrk --latency, to its end");
+            "wrk's output: found no line 'Requests/sec'; expected wrk's summary, to its end");
 
   std::string odd = kGood;
-  odd.replace(odd.find("8.50ms"), 6, "8.50xs");
-  EXPECT_EQ(parse_wrk(odd).error().message,
-            "wrk's output: latency at 75% is '8.50xs', which is no time; expected that of wrk "
-            "--latency, to its end");
+  odd.replace(odd.find("1.02s"), 5, "1.02x");
+  EXPECT_EQ(
+      parse_wrk(odd).error().message,
+      "wrk's output: maximum latency is '1.02x', which is no time; expected wrk's summary, to "
+      "its end");
+}
+
+TEST(ParseWrk, TakesNothingOfAScriptsForItsOwn) {
+  const std::string noise =
+      "  7 requests in 1.00s, 1.00MB read\nthread 1: 5 requests in 2.00s, so far\n"
+      "Requests/sec:   1.00\n  Socket errors: connect 9, read 9, write 9, timeout 9\n"
+      "  Non-2xx or 3xx responses: 9\n    Latency 1 2 3\n  Latency Distribution\n     99%    1us\n"
+      "  Thread Stats   Avg      Stdev     Max   +/- Stdev\nRunning 5s test @ http://a/\n";
+  // Before the summary, after it, and as the beginning of its first line.
+  std::string open_line = kGood;
+  open_line.insert(open_line.find("  Thread Stats"), noise + "dots .....");
+  for (const auto& output : {noise + kGood, kGood + noise, noise + kGood + noise, open_line}) {
+    const auto report = parse_wrk(output);
+    ASSERT_TRUE(report) << report.error().message << "\n" << output;
+    EXPECT_EQ(report->requests, 1'230'456U) << output;
+    EXPECT_DOUBLE_EQ(report->requests_per_s, 61'369.38) << output;
+    EXPECT_EQ(report->failed(), 0U) << output;
+  }
+}
+
+TEST(ParseWrk, ReadsASummaryWithoutTheDistribution) {
+  std::string text = kGood;
+  const auto begin = text.find("  Latency Distribution");
+  text.erase(begin, text.find("  1230456 requests") - begin);
+  const auto report = parse_wrk(text);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->requests, 1'230'456U);
+}
+
+TEST(ParseWrk, RefusesTwoSummariesOfWhichOneIsAScripts) {
+  EXPECT_EQ(parse_wrk(std::string(kGood) + kGood).error().message,
+            "wrk's output: found 2 summaries, of which a script printed some; expected wrk's "
+            "summary, to its end");
+}
+
+TEST(LuaError, IsWhatWrkSaysOfItsScript) {
+  EXPECT_EQ(lua_error("", "/s/post.lua"), "");
+  EXPECT_EQ(lua_error("no request got a good answer\n", "/s/post.lua"), "");
+  EXPECT_EQ(lua_error("hello\n/s/post.lua: /s/post.lua:3: '=' expected\n", "/s/post.lua"),
+            "/s/post.lua:3: '=' expected");
+  EXPECT_EQ(lua_error("/s/post.lua: cannot open /s/post.lua", "/s/post.lua"),
+            "cannot open /s/post.lua");
+  const auto* panic = "PANIC: unprotected error in call to Lua API (post.lua:2: boom)";
+  EXPECT_EQ(lua_error(panic, "/s/post.lua"), panic);
+}
+
+TEST(WrkArguments, KeepsWhatIsTheScripts) {
+  const std::vector<std::string> argv = {"wrk",        "-t1", "-c1", "-d1s",     "--latency",
+                                         "http://a/b", "--",  "-x",  "two words"};
+  const auto options = read_wrk_arguments(argv);
+  ASSERT_TRUE(options) << options.error().message;
+  EXPECT_EQ(options->url, "http://a/b");
+  EXPECT_EQ(options->script_arguments, (std::vector<std::string>{"-x", "two words"}));
+  EXPECT_EQ(to_argv(*options), argv);
+  const auto url_after = read_wrk_arguments({"wrk", "-c10", "--", "http://a/b", "one"});
+  ASSERT_TRUE(url_after);
+  EXPECT_EQ(url_after->url, "http://a/b");
+  EXPECT_EQ(url_after->script_arguments, std::vector<std::string>{"one"});
 }
 
 TEST(WrkArguments, ReadsTheFormsThatManifestsUse) {
