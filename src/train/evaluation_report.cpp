@@ -224,7 +224,7 @@ std::string to_markdown(const Evaluation& evaluation) {
   }
   if (findings.held_out) add_markdown_figures(findings, out);
   for (const auto& note : notes(evaluation)) out += fmt::format("\n{}\n", cell(note));
-  out += fmt::format("\n<sub>data {} · iris {}</sub>\n", cell(findings.data_version.substr(0, 8)),
+  out += fmt::format("\n<sub>data `{:.8}` · iris {}</sub>\n", findings.data_version,
                      findings.program_version);
   return out;
 }

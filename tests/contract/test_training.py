@@ -154,6 +154,14 @@ def test_training_twice_gives_the_same_bytes(trained, run_iris):
     assert figures.read_bytes() == trained.figures.read_bytes()
 
 
+def penalised_loss(x, y, coefficients, intercepts):
+    """The objective of LogisticRegression with C = 1."""
+    scores = x @ coefficients.T + intercepts
+    highest = scores.max(axis=1)
+    logs = highest + np.log(np.exp(scores - highest[:, None]).sum(axis=1))
+    return (logs - scores[np.arange(len(y)), y]).sum() + (coefficients**2).sum() / 2
+
+
 @pytest.mark.parametrize(("rows", "features", "classes"), [(100, 500, 10), (600, 4, 150)])
 def test_wide_tables_and_many_classes_reach_the_minimum(
     tmp_path, run_iris, rows, features, classes
@@ -176,7 +184,11 @@ def test_wide_tables_and_many_classes_reach_the_minimum(
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     found = np.array(attributes["coefficients"]).reshape(classes, -1)
     assert largest(found, expected.coef_) <= 1e-4
-    assert largest(attributes["intercepts"], expected.intercept_) <= 1e-4
+    # Intercepts are not penalised, so that scikit-learn's own solver stops short of theirs: what
+    # both minimise tells which is nearer to the minimum.
+    ours = penalised_loss(x[train], y[train], found, np.array(attributes["intercepts"]))
+    theirs = penalised_loss(x[train], y[train], expected.coef_, expected.intercept_)
+    assert ours <= theirs * (1 + 1e-6)
 
 
 def test_pairs_of_equally_good_models_are_not_refused(tmp_path, run_iris):
