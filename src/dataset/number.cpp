@@ -69,7 +69,7 @@ bool is_missing(std::string_view text) {
 
 std::string describe_no_number(std::string_view text) {
   if (is_blank(text)) return "an empty cell (a missing value)";
-  const std::string shown = in_quotes(text);
+  std::string shown = in_quotes(text);
   if (is_missing(text)) return shown + " (a missing value)";
   if (parse_any(text)) return shown + " (more than a double holds)";
   const auto comma = text.find(',');

@@ -118,7 +118,8 @@ TEST(Yaml, FlagsAreTrueOrFalse) {
   EXPECT_FALSE(yaml.failed());
   yaml.flag((*root)[2]);
   ASSERT_TRUE(yaml.failed());
-  EXPECT_EQ(yaml.error().message, "f.yaml:1:15: found \"yes\", expected false, False, FALSE, true, True or TRUE");
+  EXPECT_EQ(yaml.error().message,
+            "f.yaml:1:15: found \"yes\", expected false, False, FALSE, true, True or TRUE");
 }
 
 }  // namespace
