@@ -29,12 +29,12 @@ class Words {
     const char c = text_[at_++];
     if (quote_ == '\'') {
       c == '\'' ? void(quote_ = '\0') : add(c);
+    } else if (takes_a_shell(c)) {
+      simple_ = false;
     } else if (c == '\\') {
       take_escaped();
     } else if (c == '$') {
       take_variable();
-    } else if (c == '`') {
-      simple_ = false;
     } else if (quote_ == '"') {
       c == '"' ? void(quote_ = '\0') : add(c);
     } else if (c == '\'' || c == '"') {
@@ -46,12 +46,17 @@ class Words {
       // Blank lines around the command, and nothing after it.
       end_word();
       if (!words_.empty()) simple_ = text_.find_first_not_of(" \t\n", at_) == text_.npos;
-    } else if (std::string_view(";|&<>()*?[]{}!~").find(c) != std::string_view::npos ||
-               (c == '#' && !in_word_)) {
-      simple_ = false;
     } else {
       add(c);
     }
+  }
+
+  // Outside of single quotes.
+  bool takes_a_shell(char c) const {
+    if (c == '`') return true;
+    if (quote_ != '\0') return false;
+    return std::string_view(";|&<>()*?[]{}!~").find(c) != std::string_view::npos ||
+           (c == '#' && !in_word_);
   }
 
   void take_escaped() {
