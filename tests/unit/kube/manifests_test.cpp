@@ -22,8 +22,9 @@ TEST(Manifests, TheDeploymentSaysHowAReplicaRuns) {
   ASSERT_EQ(deployment.pod.containers.size(), 1u);
   const auto& container = deployment.pod.containers.front();
   EXPECT_EQ(container.name, "iris-api");
-  EXPECT_EQ(container.args, (std::vector<std::string>{"serve", "--model", "/models/model.onnx",
-                                                      "--max-connection-age=30s"}));
+  EXPECT_EQ(container.args,
+            (std::vector<std::string>{"serve", "--model", "/models/model.onnx",
+                                      "--max-connection-age=30s", "--drain-delay=5s"}));
   ASSERT_EQ(container.ports.size(), 1u);
   EXPECT_EQ(container.ports[0].container_port, 8080);
   EXPECT_EQ(container.resources.requests.at("cpu").milli(), 100);
@@ -37,7 +38,7 @@ TEST(Manifests, TheDeploymentSaysHowAReplicaRuns) {
   ASSERT_TRUE(container.liveness_probe);
   EXPECT_EQ(container.liveness_probe->path, "/v2/health/live");
   EXPECT_TRUE(container.startup_probe);
-  EXPECT_EQ(container.pre_stop_sleep_seconds, 5);
+  EXPECT_FALSE(container.pre_stop_sleep_seconds);  // --drain-delay does it
 }
 
 TEST(Manifests, TheServiceLeadsToTheDeployment) {
