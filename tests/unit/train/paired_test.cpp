@@ -1,4 +1,4 @@
-// The intervals' values are those of a constrained maximum likelihood by scipy, to six digits.
+// What a closed form, symmetry and simulation say of the intervals.
 #include "train/paired.hpp"
 
 #include <gtest/gtest.h>
