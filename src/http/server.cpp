@@ -223,8 +223,10 @@ void Server::make_room_for_one() {
   if (!is_full() || heads_.empty()) return;
   answer_batch();
   if (heads_.empty()) return;
-  static_cast<Connection&>(heads_.oldest())
-      .shed({429, "connections", "too many connections; try again"});
+  auto& oldest = static_cast<Connection&>(heads_.oldest());
+  // The end of one in the reserve makes no room within the limit.
+  if (oldest.is_surplus()) return;
+  oldest.shed({429, "connections", "too many connections; try again"});
 }
 
 bool Server::work(bool idle) {
