@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import re
 import resource
 import signal
 import socket
@@ -12,7 +11,7 @@ import time
 
 import pytest
 import requests
-from serving import read_startup_line
+from serving import LogReader, read_urls
 
 BODY = '{"instances":[[5.1,3.5,1.4,0.2]]}'
 MIB = 1 << 20
@@ -285,12 +284,13 @@ def test_a_second_signal_ends_a_process_whose_control_thread_hangs(iris, model, 
         stderr=subprocess.PIPE,
         env={**os.environ, **hanging, "LD_PRELOAD": str(library)},
     )
-    url = re.search(r"http://\S+?:\d+", read_startup_line(process)).group()
+    log = LogReader(process)
+    url, _ = read_urls(log)
     try:
         hang_and_end(process, url, pathlib.Path(hanging["HANG"]))
     finally:
         process.kill()
-        process.communicate()
+        log.end()
 
 
 def hang_and_end(process, url, hang):
