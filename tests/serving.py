@@ -99,6 +99,18 @@ class Server:
         return self.process.returncode, log
 
 
+def raw(server, request, half_close=False):
+    """Everything the server says until it ends the connection."""
+    with server.connect() as connection:
+        connection.sendall(request)
+        if half_close:
+            connection.shutdown(socket.SHUT_WR)
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+        return received
+
+
 @pytest.fixture
 def start_server(iris, model):
     """Starts servers; those that still run at the end get SIGTERM and must exit with 0."""

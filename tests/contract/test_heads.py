@@ -2,26 +2,14 @@
 
 import json
 import re
-import socket
 
 import pytest
 import requests
+from serving import raw
 
 BODY = b'{"instances":[[5.1,3.5,1.4,0.2]]}'
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 FIELDS = b"Host: a\r\nX-Request-Id: r-17\r\ntraceparent: " + TRACE + b"\r\n"
-
-
-def raw(server, request, half_close=False):
-    """Everything the server says until it ends the connection."""
-    with server.connect() as connection:
-        connection.sendall(request)
-        if half_close:
-            connection.shutdown(socket.SHUT_WR)
-        received = b""
-        while chunk := connection.recv(65536):
-            received += chunk
-        return received
 
 
 def once(server, head, body=BODY):

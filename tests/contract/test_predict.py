@@ -2,11 +2,11 @@
 
 import json
 import re
-import socket
 import subprocess
 
 import pytest
 import requests
+from serving import raw
 
 ROWS = [[5.1, 3.5, 1.4, 0.2], [6.2, 2.9, 4.3, 1.3], [6.3, 3.3, 6.0, 2.5]]
 LABELS = ["setosa", "versicolor", "virginica"]
@@ -30,18 +30,6 @@ def post(server, body, *args):
     return curl(
         f"{server.url}/predict", "-H", "Content-Type: application/json", "--data-binary", body, *args
     )
-
-
-def raw(server, request, half_close=False):
-    """Everything the server says until it ends the connection."""
-    with server.connect() as connection:
-        connection.sendall(request)
-        if half_close:
-            connection.shutdown(socket.SHUT_WR)
-        received = b""
-        while chunk := connection.recv(65536):
-            received += chunk
-        return received
 
 
 def metric(server, line):
