@@ -5,8 +5,6 @@
 #define ZLIB_CONST  // what is read is const
 #include <zlib.h>
 
-#include <new>
-
 namespace iris::http {
 namespace {
 
@@ -48,30 +46,32 @@ ContentDecoder::ContentDecoder(std::size_t max_bytes)
 ContentDecoder::~ContentDecoder() = default;
 
 Decoded ContentDecoder::decode(ContentCoding coding, std::string_view coded) {
-  begin(coding, coded);
+  if (!begin(coding, coded)) return Decoded::kNoMemory;
   const Decoded decoded = inflate_all(coding);
   stopped_at_ = coded.size() - stream_->avail_in;
   return decoded;
 }
 
-void ContentDecoder::begin(ContentCoding coding, std::string_view coded) {
+// Returns whether there is memory for it.
+bool ContentDecoder::begin(ContentCoding coding, std::string_view coded) {
   size_ = 0;
   if (!room_) {
     void* const room = mmap(nullptr, room_.get_deleter().bytes, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room == MAP_FAILED) throw std::bad_alloc();
+    if (room == MAP_FAILED) return false;
     room_.reset(static_cast<char*>(room));
   }
   const int bits = window_bits(coding, coded);
   if (!stream_) {
     auto fresh = std::make_unique<z_stream>();
-    if (inflateInit2(fresh.get(), bits) != Z_OK) throw std::bad_alloc();
+    if (inflateInit2(fresh.get(), bits) != Z_OK) return false;
     stream_.reset(fresh.release());
   } else if (inflateReset2(stream_.get(), bits) != Z_OK) {
-    throw std::bad_alloc();
+    return false;
   }
   stream_->next_in = reinterpret_cast<const Bytef*>(coded.data());
   stream_->avail_in = static_cast<uInt>(coded.size());
+  return true;
 }
 
 Decoded ContentDecoder::inflate_all(ContentCoding coding) {
@@ -80,7 +80,7 @@ Decoded ContentDecoder::inflate_all(ContentCoding coding) {
     stream_->avail_out = static_cast<uInt>(room_bytes_ - size_);
     const int code = inflate(stream_.get(), Z_NO_FLUSH);
     size_ = room_bytes_ - stream_->avail_out;
-    if (code == Z_MEM_ERROR) throw std::bad_alloc();
+    if (code == Z_MEM_ERROR) return Decoded::kNoMemory;
     if (size_ == room_bytes_) return Decoded::kTooLarge;
     if (code == Z_OK || code == Z_BUF_ERROR) return Decoded::kTruncated;
     if (code != Z_STREAM_END) return Decoded::kDamaged;

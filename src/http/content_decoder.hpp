@@ -22,6 +22,7 @@ enum class Decoded {
   kTooLarge,   // it becomes more than max_bytes
   kDamaged,    // from stopped_at() on it is not in that coding
   kTruncated,  // it ends within the coding
+  kNoMemory,   // the process may not have the memory that decoding takes
 };
 
 class ContentDecoder {
@@ -32,7 +33,7 @@ class ContentDecoder {
   ContentDecoder(const ContentDecoder&) = delete;
   ContentDecoder& operator=(const ContentDecoder&) = delete;
 
-  // `coding` is kGzip or kDeflate. Throws std::bad_alloc.
+  // `coding` is kGzip or kDeflate.
   Decoded decode(ContentCoding coding, std::string_view coded);
 
   // After kGood, until settle(); kBodyPadding bytes behind it are readable.
@@ -52,7 +53,7 @@ class ContentDecoder {
     void operator()(char* room) const;
   };
 
-  void begin(ContentCoding coding, std::string_view coded);
+  bool begin(ContentCoding coding, std::string_view coded);
   Decoded inflate_all(ContentCoding coding);
 
   const std::size_t room_bytes_;  // one more than a body may have, to see that there is more

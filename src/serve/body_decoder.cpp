@@ -23,6 +23,9 @@ Refusal BodyDecoder::decode(const http::Request& request, http::Response& respon
       write_error(response, 413,
                   fmt::format("the decoded body is over the limit of {} bytes", max_bytes_));
       return "body_too_large";
+    case http::Decoded::kNoMemory:
+      write_error(response, 429, "decoding the body takes too much memory; try again", kRetryAfter);
+      return "memory";
     case http::Decoded::kTruncated:
       write_error(response, 400,
                   fmt::format("Content-Encoding: {}, but the body ends within it, at byte {}", name,

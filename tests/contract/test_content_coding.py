@@ -164,3 +164,15 @@ def test_routes_without_a_body_do_not_mind(server):
     for path in ("/health", "/v2", "/v2/models/model"):
         answer = requests.get(f"{server.url}{path}", headers={"Content-Encoding": "br"}, timeout=10)
         assert answer.status_code == 200
+
+
+def test_a_body_that_there_is_no_memory_to_decode_is_refused(start_server):
+    limit = 600 << 20
+    server = start_server(
+        "--threads", 1, "--max-body", 1 << 30,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+    )  # fmt: skip
+    answer = post(server, gzip.compress(BODY), "gzip")
+    assert answer.status_code == 429, answer.text
+    assert "memory" in answer.json()["error"]
+    assert post(server, BODY, "identity").json() == {"predictions": LABELS}
