@@ -56,4 +56,7 @@ Result<void> write_file(const std::string& path, std::string_view bytes);
 // threads would see: so it is asked once.
 mode_t user_umask();
 
+// Writes all of the bytes, however long that takes; false, with errno, when the descriptor fails.
+bool write_all(int descriptor, std::string_view bytes);
+
 }  // namespace iris

@@ -1,7 +1,6 @@
 #include "base/line_writer.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +14,7 @@
 #include <utility>
 
 #include "base/fd.hpp"
+#include "base/file.hpp"
 
 namespace iris {
 
@@ -116,22 +116,6 @@ void LineWriter::run(State& state) {
     state.writing = false;
     if (state.done()) state.written.notify_all();
   }
-}
-
-bool write_all(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = write(descriptor, bytes.data(), bytes.size());
-    if (count >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(count));
-    } else if (errno == EAGAIN) {
-      // Another program that has the same pipe has made it non-blocking.
-      pollfd ready{.fd = descriptor, .events = POLLOUT, .revents = 0};
-      poll(&ready, 1, -1);
-    } else if (errno != EINTR) {
-      return false;
-    }
-  }
-  return true;
 }
 
 }  // namespace iris

@@ -1,5 +1,5 @@
 // Lines on their way to a descriptor, written by a thread of their own: whoever adds one never
-// waits for whoever reads the other end, be it a full pipe, a stopped terminal or a stuck disk.
+// waits for whoever reads the other end: a full pipe, a stopped terminal or a stuck disk.
 //
 //   auto writer = LineWriter::start(STDERR_FILENO, limits::kLogBytes, [](auto count) { … });
 //   (*writer)->add("ready\n");
@@ -52,8 +52,5 @@ class LineWriter {
   // The thread's, too: it may hang in a write when this ends, and nobody waits for it.
   const std::shared_ptr<State> state_;
 };
-
-// Writes all of the bytes, however long that takes; false, with errno, when the descriptor fails.
-bool write_all(int descriptor, std::string_view bytes);
 
 }  // namespace iris

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/file.hpp"
 #include "base/limits.hpp"
 #include "base/line_writer.hpp"
 #include "base/visible.hpp"
