@@ -55,8 +55,8 @@ struct Match {
   OutFlags flags;
 };
 
-// The flags that dvc.yaml gives to a path of dvc.lock. Templates with different flags that could
-// both be it leave it uncertain.
+// The flags that dvc.yaml gives to a path of dvc.lock. When templates with different flags
+// match the path, the flags are uncertain.
 Match match_out(const StageFlags& stage, const std::string& path) {
   if (const auto exact = stage.outs.find(path); exact != stage.outs.end()) {
     return {true, !stage.templated, exact->second};

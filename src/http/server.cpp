@@ -19,8 +19,8 @@ using namespace std::chrono_literals;
 constexpr auto kTick = 100ms;
 constexpr auto kDrainTick = 10ms;
 
-// So long a draining server accepts clients whose handshake had begun before the listener stopped
-// to take new ones.
+// For this time a draining server accepts clients whose handshake began before the listener stopped
+// taking new ones.
 constexpr auto kHandshakeTime = 200ms;
 
 // From the last large body to giving back what it needed.

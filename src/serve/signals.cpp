@@ -20,7 +20,7 @@ constexpr std::array kSignals = {SIGTERM, SIGINT, SIGHUP, SIGALRM};
 constexpr Nanoseconds kTimeAfterSecond = std::chrono::milliseconds(500);
 
 // What the handlers work with. They are the process's, so this is, too; the pipe is never closed,
-// as a handler may be amidst writing to it.
+// since a handler may be writing to it.
 struct Shared {
   std::atomic<int> reader{-1};
   std::atomic<int> writer{-1};
