@@ -1,6 +1,7 @@
 """Fixtures: a server of the built program on ports of its own, for the tests that talk to it."""
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import re
@@ -68,6 +69,41 @@ def read_urls(log):
     """The addresses of the service and of its admin port, from the line that tells of the start."""
     line = log.wait_for(rb"serving .* on (https?://\S+:\d+), admin (https?://\S+:\d+),")
     return line.group(1).decode(), line.group(2).decode()
+
+
+class Pipe:
+    """A pipe that is read when a test says so."""
+
+    def __init__(self):
+        self.read_end, self.write_end = os.pipe()
+
+    def fill(self):
+        """Nothing more goes into it until it is read."""
+        flags = fcntl.fcntl(self.write_end, fcntl.F_GETFL)
+        fcntl.fcntl(self.write_end, fcntl.F_SETFL, flags | os.O_NONBLOCK)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self.write_end, b"x")
+        fcntl.fcntl(self.write_end, fcntl.F_SETFL, flags)
+
+    def read(self):
+        return os.read(self.read_end, 65536)
+
+    def close(self):
+        os.close(self.read_end)
+        os.close(self.write_end)
+
+
+class FirstLine:
+    """What read_urls() needs of a log."""
+
+    def __init__(self, pipe):
+        self.text = b""
+        while not self.text.endswith(b"\n"):
+            self.text += pipe.read()
+
+    def wait_for(self, pattern):
+        return re.search(pattern, self.text)
 
 
 @dataclass

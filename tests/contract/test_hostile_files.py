@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import resource
 import signal
 import socket
@@ -11,7 +12,7 @@ import time
 
 import pytest
 import requests
-from serving import LogReader, read_urls
+from serving import FirstLine, LogReader, Pipe, read_urls
 
 BODY = '{"instances":[[5.1,3.5,1.4,0.2]]}'
 MIB = 1 << 20
@@ -339,6 +340,25 @@ def test_a_reload_without_a_thread_is_refused_and_comes_when_there_is_one(start_
         other.kill()
     answer = requests.post(url, timeout=10)
     assert answer.json()["result"] == "unchanged", answer.text
+
+
+def test_a_log_without_a_thread_waits_for_nobody(iris, readable_model):
+    errors = Pipe()
+    with subprocess.Popen(
+        [iris, "serve", "--model", readable_model, "--host", "127.0.0.1", "--port", "0",
+         "--admin-port", "0", "--threads", "1"],
+        stderr=errors.write_end, preexec_fn=limited_threads(2),
+    ) as process:  # fmt: skip
+        url, admin_url = read_urls(FirstLine(errors))
+        errors.fill()
+        for _ in range(50):
+            process.send_signal(signal.SIGHUP)
+            assert requests.post(f"{url}/predict", data=BODY, timeout=10).status_code == 200
+            page = requests.get(f"{admin_url}/metrics", timeout=10).text
+        assert int(re.search(r"^iris_log_lines_dropped_total (\d+)$", page, re.M).group(1)) > 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+    errors.close()
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])

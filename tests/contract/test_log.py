@@ -1,9 +1,6 @@
 """A log that nobody reads holds up nothing: `iris serve` with full pipes for its standard error and
 its standard output serves, is controlled and ends as ever."""
 
-import contextlib
-import fcntl
-import os
 import re
 import shutil
 import signal
@@ -12,44 +9,9 @@ import time
 
 import pytest
 import requests
-from serving import read_urls
+from serving import FirstLine, Pipe, read_urls
 
 ROWS = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
-
-
-class Pipe:
-    """A pipe that is read when a test says so."""
-
-    def __init__(self):
-        self.read_end, self.write_end = os.pipe()
-
-    def fill(self):
-        """Nothing more goes into it until it is read."""
-        flags = fcntl.fcntl(self.write_end, fcntl.F_GETFL)
-        fcntl.fcntl(self.write_end, fcntl.F_SETFL, flags | os.O_NONBLOCK)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                os.write(self.write_end, b"x")
-        fcntl.fcntl(self.write_end, fcntl.F_SETFL, flags)
-
-    def read(self):
-        return os.read(self.read_end, 65536)
-
-    def close(self):
-        os.close(self.read_end)
-        os.close(self.write_end)
-
-
-class FirstLine:
-    """What read_urls() needs of a log."""
-
-    def __init__(self, pipe):
-        self.text = b""
-        while not self.text.endswith(b"\n"):
-            self.text += pipe.read()
-
-    def wait_for(self, pattern):
-        return re.search(pattern, self.text)
 
 
 @pytest.fixture
