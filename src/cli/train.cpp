@@ -87,15 +87,14 @@ std::string describe_target(const dataset::Examples& examples) {
 void print_train_summary(const TrainOptions& options, const dataset::Examples& examples,
                          const train::Fit& fit, const train::TrainingRecord& record) {
   const auto& metrics = record.metrics;
-  fmt::print("target    {}\n", describe_target(examples));
-  fmt::print("trained on {} rows, tested on {}\n", record.train_rows, record.test_rows);
-  fmt::print("fit       {} after {} iterations and {} Newton steps (gradient norm {:.1e})\n",
-             fit.converged ? "converged" : "DID NOT CONVERGE", fit.iterations, fit.newton_steps,
-             fit.gradient_norm);
-  fmt::print(
-      "accuracy  {:.4f} (95 % interval {:.4f} to {:.4f}), log loss {:.4f}, macro F1 {:.4f}\n",
-      metrics.accuracy, metrics.accuracy_interval.low, metrics.accuracy_interval.high,
-      metrics.log_loss, metrics.macro_f1);
+  print("target    {}\n", describe_target(examples));
+  print("trained on {} rows, tested on {}\n", record.train_rows, record.test_rows);
+  print("fit       {} after {} iterations and {} Newton steps (gradient norm {:.1e})\n",
+        fit.converged ? "converged" : "DID NOT CONVERGE", fit.iterations, fit.newton_steps,
+        fit.gradient_norm);
+  print("accuracy  {:.4f} (95 % interval {:.4f} to {:.4f}), log loss {:.4f}, macro F1 {:.4f}\n",
+        metrics.accuracy, metrics.accuracy_interval.low, metrics.accuracy_interval.high,
+        metrics.log_loss, metrics.macro_f1);
   print("wrote     {}, {}\n", options.model, options.metrics);
 }
 
