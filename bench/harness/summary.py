@@ -10,8 +10,6 @@ from harness.connections import ConnectionCost
 from harness.server import CpuTime
 from harness.wrk import Load
 
-# p99 < Y without a violation, at 99 % confidence: ln(0.01) / ln(0.99).
-P99_SAMPLES = 459
 # With fewer repeats, a ratio and its spread say nothing.
 COMPARISON_REPEATS = 5
 # Above this part of one core for other programs, what is measured is also their work.
@@ -61,15 +59,6 @@ class Measurement:
         own_s = self.cpu.total_s + self.load.generator_cpu_s
         return max(0.0, self.machine_busy_s - own_s) * 1e6 / self.load.duration_us
 
-    @property
-    def in_flight(self) -> float:
-        """Mean number of requests under way by Little's law; the connections, if all is counted."""
-        return self.load.requests_per_s * self.load.mean_us / 1e6
-
-    @property
-    def p99_us(self) -> float | None:
-        return self.load.p99_us if self.load.requests >= P99_SAMPLES else None
-
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
@@ -92,15 +81,12 @@ Figure = Callable[[Measurement], float | None]
 # Name and figure of each column; the unit is the last word of the name.
 FIGURES: dict[str, Figure] = {
     "requests_per_s": lambda m: m.load.requests_per_s,
-    "p50_us": lambda m: m.load.p50_us,
-    "p99_us": lambda m: m.p99_us,
     "cpu_us": lambda m: m.cpu_us,
     "user_us": lambda m: m.user_us,
     "system_us": lambda m: m.system_us,
     "server_busy": lambda m: m.server_busy,
     "generator_busy": lambda m: m.generator_busy,
     "others_busy": lambda m: m.others_busy,
-    "in_flight": lambda m: m.in_flight,
     "idle_bytes": lambda m: m.idle_bytes,
     "loaded_bytes": lambda m: m.loaded_bytes,
     "start_ms": lambda m: m.start_ms,

@@ -20,8 +20,6 @@ LOAD: list[Column] = [
     ("CPU µs/request", "cpu_us", 1.0, 2),
     ("user µs", "user_us", 1.0, 2),
     ("system µs", "system_us", 1.0, 2),
-    ("p50, ms", "p50_us", 1e-3, 2),
-    ("p99, ms", "p99_us", 1e-3, 2),
     ("server core busy, %", "server_busy", 100.0, 0),
     ("wrk core busy, %", "generator_busy", 100.0, 0),
     ("others busy, %", "others_busy", 100.0, 0),

@@ -16,17 +16,18 @@ ScenarioRecorder::ScenarioRecorder(const Scenario& scenario, Outside outside)
 void ScenarioRecorder::start(const ScenarioStart& start) {
   const auto& hpa = scenario_.hpa;
   const auto& metric = hpa.metrics.front();
+  // A command that was not read here has no connections that are known.
   outcome_.connections = start.wrk.connections;
   connection_age_ = start.connection_age;
   journal_.append("scenario_start",
                   {{"title", scenario_.title},
                    {"reference", scenario_.reference},
-                   {"connections", start.wrk.connections},
+                   {"connections", start.wrk.connections > 0 ? Record(start.wrk.connections) : Record()},
                    {"min_replicas", hpa.min_replicas},
                    {"max_replicas", hpa.max_replicas},
                    {"load",
                     {{"tool", "wrk"},
-                     {"argv", load::to_argv(start.wrk)},
+                     {"argv", start.wrk.connections > 0 ? load::to_argv(start.wrk) : start.job_argv},
                      {"job_argv", start.job_argv},
                      {"duration_s", to_seconds(start.wrk.duration)},
                      {"threads", start.wrk.threads}}},
