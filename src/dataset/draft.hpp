@@ -1,4 +1,4 @@
-// A file that has no name until it is whole: a copy is made, verified, and only then published. If
+// A file that has no name until it is whole: it is filled, verified, and only then published. If
 // the program is killed before, the kernel drops the draft; nothing half-written is left behind.
 //
 //   auto draft = Draft::copy_of(source, target.parent_path());
@@ -8,15 +8,19 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
+#include "base/fd.hpp"
 #include "base/result.hpp"
 
 namespace iris::dataset {
 
 class Draft {
  public:
-  // Copies a regular file into an unnamed file in `folder`, which is made when missing.
+  // An empty one in `folder`, which is made when missing.
+  static Result<Draft> in(const std::filesystem::path& folder);
+  // Copies a regular file into one, and takes its digest.
   static Result<Draft> copy_of(const std::filesystem::path& source,
                                const std::filesystem::path& folder);
 
@@ -24,9 +28,13 @@ class Draft {
   Draft& operator=(Draft&& other) = delete;
   ~Draft();
 
+  // Fills an empty draft from an open file: shares its blocks, or copies them. False: see errno.
+  bool share(int from) const;
+  bool copy(int from) const;
+
   // Opens the draft for reading, as long as this object lives.
   std::string path() const;
-  // Of the bytes that were written.
+  // Of the bytes that copy_of() wrote.
   const std::string& md5() const { return md5_; }
 
   // Gives the draft its name, within the folder it was made in; replaces what has the name, at
@@ -34,11 +42,18 @@ class Draft {
   Result<void> publish(const std::filesystem::path& target, mode_t mode);
 
  private:
-  Draft(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
+  Draft(Fd fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
 
-  int fd_;
+  Fd fd_;
   std::string md5_;
   std::string name_;  // of a draft on a file system that knows no unnamed files
 };
+
+// Makes a file or link by `make`, which replaces nothing, and gives it the name `target`; what has
+// the name is replaced at once. False: see errno.
+bool give_name(const std::filesystem::path& target, const std::function<bool(const char*)>& make);
+
+// `number` is errno's.
+tl::unexpected<Error> cannot_write(const std::filesystem::path& path, int number);
 
 }  // namespace iris::dataset

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "dataset/link.hpp"
 #include "dataset/object.hpp"
 #include "remote/remote.hpp"
 
@@ -25,6 +26,7 @@ namespace iris::dataset {
 struct DvcRepository {
   std::filesystem::path root;                             // the folder that holds .dvc, canonical
   std::filesystem::path cache;                            // the cache's folder (cache.dir)
+  std::vector<LinkType> cache_types = kDefaultLinkTypes;  // cache.type, the first that is possible
   std::string default_remote;                             // core.remote; may be empty
   std::map<std::string, remote::RemoteSettings> remotes;  // by name, as the files have them
 };

@@ -1,5 +1,6 @@
 // .dvc/config: the few keys of it that fetching needs.
 #include <string_view>
+#include <utility>
 
 #include "dataset/dvc.hpp"
 #include "dataset/table.hpp"
@@ -22,12 +23,17 @@ std::string_view unquoted(std::string_view text) {
   return text;
 }
 
-void set_value(std::string_view section, std::string_view key, std::string_view value,
-               DvcRepository& repository) {
+Result<void> set_value(std::string_view section, std::string_view key, std::string_view value,
+                       DvcRepository& repository) {
   constexpr std::string_view kRemote = "remote ";
   if (section == "core" && key == "remote") repository.default_remote = value;
   if (section == "cache" && key == "dir") {
     repository.cache = (repository.root / ".dvc" / value).lexically_normal();
+  }
+  if (section == "cache" && key == "type") {
+    auto types = parse_link_types(value);
+    if (!types) return tl::unexpected(types.error());
+    repository.cache_types = std::move(*types);
   }
   if (section.starts_with(kRemote)) {
     auto& remote =
@@ -38,6 +44,7 @@ void set_value(std::string_view section, std::string_view key, std::string_view 
       remote.options[std::string(key)] = value;
     }
   }
+  return {};
 }
 
 }  // namespace
@@ -66,8 +73,9 @@ Result<void> read_dvc_config(const std::string& text, const std::string& name,
       return input_error("{}:{}: found {}, expected [section] or key = value", name, line_number,
                          in_quotes(line));
     }
-    set_value(section, stripped(line.substr(0, equals)),
-              unquoted(stripped(line.substr(equals + 1))), repository);
+    const auto set = set_value(section, stripped(line.substr(0, equals)),
+                               unquoted(stripped(line.substr(equals + 1))), repository);
+    if (!set) return input_error("{}:{}: {}", name, line_number, set.error().message);
   }
   return {};
 }

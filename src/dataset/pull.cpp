@@ -9,6 +9,7 @@
 #include "base/limits.hpp"
 #include "base/parallel.hpp"
 #include "dataset/draft.hpp"
+#include "dataset/link.hpp"
 #include "dataset/listing.hpp"
 #include "dataset/workspace_path.hpp"
 
@@ -16,9 +17,6 @@ namespace iris::dataset {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr mode_t kFileMode = 0666;
-constexpr mode_t kProgramMode = 0777;
 
 std::uint64_t size_of(const fs::path& path) {
   std::error_code ignored;
@@ -228,17 +226,10 @@ class Puller {
       file.note = fmt::format("{} differed; what it held is now in {}", file.shown,
                               kept.lexically_proximate(repository_.root).string());
     }
-    auto draft = Draft::copy_of(repository_.cache / file.object.key(), file.target.parent_path());
-    if (!draft) return draft.error();
-    if (draft->md5() != file.object.md5 && !file_matches(draft->path(), file.object)) {
-      return Error{ExitCode::kEnvironment,
-                   fmt::format("{}: found other bytes in the cache than were verified; is the disk "
-                               "sound?",
-                               file.shown)};
-    }
-    if (auto done = draft->publish(file.target, out.executable ? kProgramMode : kFileMode); !done) {
-      return done.error();
-    }
+    // The object was verified in this run, when it came or when it was found in the cache.
+    const auto linked = link_object(repository_.cache / file.object.key(), file.target,
+                                    repository_.cache_types, out.executable);
+    if (!linked) return linked.error();
     return std::nullopt;
   }
 

@@ -87,8 +87,7 @@ class RemoteChecker {
     if (!file) return tl::unexpected(file.error());
     const auto got = remote_.get(object.key(), **file);
     const std::string path = (*file)->path().string();
-    const auto digest =
-        object.dvc2 ? digest_of_file(path, true) : Result<std::string>((*file)->md5());
+    const auto digest = object.dvc2 ? digest_of_file(path, true) : (*file)->md5();
     if (got && *got && object.listing) {
       checked.text = read_file(path, limits::kDirectoryBytes).value_or("");
     }

@@ -51,7 +51,7 @@ class Fetcher {
 
   static Result<std::string> digest_of(remote::PartialFile& file, const ObjectId& object) {
     auto md5 = file.md5();
-    if (!object.dvc2 || md5 == object.md5) return md5;
+    if (!md5 || !object.dvc2 || *md5 == object.md5) return md5;
     return digest_of_file(file.path().string(), true);
   }
 

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
-#include <vector>
 
 #include "base/fd.hpp"
 #include "remote/partial_file.hpp"
@@ -18,20 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr mode_t kObjectMode = 0444;  // as DVC protects its objects
-
-// The file, standing at its `offset`th byte, is appended to the sink.
-Result<void> append_file(const fs::path& path, const Fd& file, ByteSink& sink) {
-  std::vector<char> buffer(std::size_t{1} << 20);
-  while (true) {
-    const ssize_t size =
-        ::pread(file.get(), buffer.data(), buffer.size(), static_cast<off_t>(sink.size()));
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return input_error("{}: cannot read: {}", path.string(), std::strerror(errno));
-    if (size == 0) return {};
-    const std::string_view bytes(buffer.data(), static_cast<std::size_t>(size));
-    if (auto appended = sink.append(bytes); !appended) return appended;
-  }
-}
 
 class FolderRemote final : public Remote {
  public:
@@ -62,7 +47,7 @@ class FolderRemote final : public Remote {
     if (sink.size() > bytes) {
       if (auto anew = sink.restart(); !anew) return tl::unexpected(anew.error());
     }
-    if (auto done = append_file(path, file, sink); !done) return tl::unexpected(done.error());
+    if (auto done = sink.append_file(file.get(), path); !done) return tl::unexpected(done.error());
     return true;
   }
 
@@ -75,8 +60,10 @@ class FolderRemote final : public Remote {
     if (!draft) return tl::unexpected(draft.error());
     // What an earlier run left may be of other content.
     if (auto anew = (*draft)->restart(); !anew) return anew;
-    if (auto done = append_file(upload.file, file, **draft); !done) return done;
-    if (!upload.md5.empty() && (*draft)->md5() != upload.md5) {
+    if (auto done = (*draft)->append_file(file.get(), upload.file); !done) return done;
+    const auto md5 = (*draft)->md5();
+    if (!md5) return tl::unexpected(md5.error());
+    if (!upload.md5.empty() && *md5 != upload.md5) {
       (*draft)->discard();
       return input_error("{}: found it changing while it was read", upload.file.string());
     }

@@ -9,8 +9,8 @@
 #include <cstring>
 #include <system_error>
 #include <utility>
-#include <vector>
 
+#include "base/copy.hpp"
 #include "base/file.hpp"
 #include "base/limits.hpp"
 
@@ -51,61 +51,73 @@ Result<std::unique_ptr<PartialFile>> PartialFile::open(const fs::path& path, Wat
   auto fd = open_locked(path);
   if (!fd) return tl::unexpected(fd.error());
   std::unique_ptr<PartialFile> file(new PartialFile(path, std::move(*fd), std::move(watcher)));
-  if (auto read = file->read_what_is_there(); !read) return tl::unexpected(read.error());
+  if (auto read = file->take_what_is_there(); !read) return tl::unexpected(read.error());
   return file;
 }
 
 PartialFile::PartialFile(fs::path path, Fd fd, Watcher watcher)
-    : path_(std::move(path)), fd_(std::move(fd)), watcher_(std::move(watcher)) {}
+    : path_(std::move(path)),
+      fd_(std::move(fd)),
+      watcher_(std::move(watcher)),
+      digest_(fd_.get()) {}
 
 PartialFile::~PartialFile() {
   if (!path_.empty() && size_ == 0) ::unlink(path_.c_str());
 }
 
-Result<void> PartialFile::read_what_is_there() {
-  std::vector<char> buffer(std::size_t{1} << 20);
-  while (true) {
-    const ssize_t size = ::read(fd_.get(), buffer.data(), buffer.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return input_error("{}: cannot read: {}", path_.string(), std::strerror(errno));
-    if (size == 0) break;
-    digest_.update({buffer.data(), static_cast<std::size_t>(size)});
-    size_ += static_cast<std::uint64_t>(size);
-  }
+Result<void> PartialFile::take_what_is_there() {
+  const off_t end = ::lseek(fd_.get(), 0, SEEK_END);
+  if (end < 0) return input_error("{}: cannot read: {}", path_.string(), std::strerror(errno));
+  if (end > 0) grown_by(static_cast<std::uint64_t>(end));
   found_bytes_ = size_;
-  if (size_ > 0 && watcher_.on_bytes) watcher_.on_bytes(static_cast<std::int64_t>(size_));
   return {};
 }
 
+Result<void> PartialFile::check_size(std::uint64_t more) const {
+  if (size_ + more <= limits::kObjectBytes) return {};
+  return input_error("{}: found an object of more than {} bytes", path_.string(),
+                     limits::kObjectBytes);
+}
+
+void PartialFile::grown_by(std::uint64_t bytes) {
+  size_ += bytes;
+  digest_.grown_to(size_);
+  if (watcher_.on_bytes) watcher_.on_bytes(static_cast<std::int64_t>(bytes));
+}
+
 Result<void> PartialFile::append(std::string_view bytes) {
-  if (size_ + bytes.size() > limits::kObjectBytes) {
-    return input_error("{}: found an object of more than {} bytes", path_.string(),
-                       limits::kObjectBytes);
-  }
+  if (auto fits = check_size(bytes.size()); !fits) return fits;
   std::string_view left = bytes;
   while (!left.empty()) {
     const ssize_t size = ::write(fd_.get(), left.data(), left.size());
     if (size < 0 && errno == EINTR) continue;
-    if (size < 0) {
-      const auto failed = cannot_write(path_);
-      // What the digest does not know must not be there when the file is opened again.
-      [[maybe_unused]] const int ignored = ::ftruncate(fd_.get(), static_cast<off_t>(size_));
-      return failed;
-    }
+    if (size < 0) return cannot_write(path_);
+    grown_by(static_cast<std::uint64_t>(size));
     left.remove_prefix(static_cast<std::size_t>(size));
   }
-  digest_.update(bytes);
-  size_ += bytes.size();
-  if (watcher_.on_bytes) watcher_.on_bytes(static_cast<std::int64_t>(bytes.size()));
   return {};
 }
 
+Result<void> PartialFile::append_file(int file, const fs::path& source) {
+  auto offset = static_cast<off_t>(size_);
+  while (true) {
+    const ssize_t size = copy_some(file, offset, fd_.get());
+    if (size == 0) return {};
+    if (size < 0) {
+      return environment_error("{}: cannot copy {}: {}", path_.string(), source.string(),
+                               std::strerror(errno));
+    }
+    if (auto fits = check_size(static_cast<std::uint64_t>(size)); !fits) return fits;
+    grown_by(static_cast<std::uint64_t>(size));
+  }
+}
+
 Result<void> PartialFile::restart() {
+  digest_.restart();
   if (::ftruncate(fd_.get(), 0) != 0 || ::lseek(fd_.get(), 0, SEEK_SET) != 0) {
     return cannot_write(path_);
   }
   if (watcher_.on_bytes) watcher_.on_bytes(-static_cast<std::int64_t>(size_));
-  digest_ = Digest::md5();
   size_ = 0;
   return {};
 }
@@ -114,8 +126,11 @@ void PartialFile::expect(std::uint64_t bytes) {
   if (watcher_.on_expect && !std::exchange(expectation_told_, true)) watcher_.on_expect(bytes);
 }
 
-std::string PartialFile::md5() {
-  return digest_.hex();
+Result<std::string> PartialFile::md5() {
+  auto md5 = digest_.hex();
+  if (md5) return md5;
+  return tl::unexpected(
+      Error{md5.error().code, fmt::format("{}: {}", path_.string(), md5.error().message)});
 }
 
 Result<void> PartialFile::publish(const fs::path& target, mode_t mode) {

@@ -40,6 +40,8 @@ class ByteSink {
 
   virtual std::uint64_t size() const = 0;
   virtual Result<void> append(std::string_view bytes) = 0;
+  // Appends what an open file holds from byte size() on. An error names `source`.
+  virtual Result<void> append_file(int file, const std::filesystem::path& source) = 0;
   // Forgets everything: the remote begins at the beginning.
   virtual Result<void> restart() = 0;
   // Tells how large the whole will be, once that is known.
