@@ -1,5 +1,6 @@
 #include "train/softmax_problem.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace iris::train {
@@ -8,6 +9,14 @@ using Eigen::ArrayXd;
 using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
+
+namespace {
+
+// So many scores at once stay in a core's own cache.
+constexpr Index kBlockScores = 1 << 14;
+constexpr Index kLeastBlockRows = 16;
+
+}  // namespace
 
 Problem make_problem(const dataset::Examples& examples, const std::vector<std::size_t>& rows,
                      double inverse_regularization) {
@@ -84,26 +93,36 @@ MatrixXd hessian(const Problem& problem, const MatrixXd& probabilities) {
 }
 
 MatrixXd curve(const Problem& problem, const MatrixXd& probabilities, const MatrixXd& direction) {
-  const MatrixXd scores = problem.design * direction;
-  MatrixXd pulled = probabilities.cwiseProduct(scores);
-  if (problem.binary()) {
-    pulled.array() *= 1 - probabilities.array();
-  } else {
-    const VectorXd mean = pulled.rowwise().sum();
-    pulled.noalias() -= mean.asDiagonal() * probabilities;
+  const Index columns = direction.cols();
+  const Index most = std::max(kLeastBlockRows, kBlockScores / columns);
+  MatrixXd out = problem.penalty.asDiagonal() * direction;
+  MatrixXd pulled;
+  for (Index begin = 0; begin < problem.design.rows(); begin += most) {
+    const Index rows = std::min(most, problem.design.rows() - begin);
+    const auto design = problem.design.middleRows(begin, rows);
+    const auto chances = probabilities.middleRows(begin, rows);
+    pulled.noalias() = design * direction;
+    pulled.array() *= chances.array();
+    if (problem.binary()) {
+      pulled.array() *= 1 - chances.array();
+    } else {
+      const VectorXd mean = pulled.rowwise().sum();
+      pulled.noalias() -= mean.asDiagonal() * chances;
+    }
+    out.noalias() += design.transpose() * pulled;
   }
-  MatrixXd out = problem.design.transpose() * pulled;
-  out += problem.penalty.asDiagonal() * direction;
   const Index intercept = out.rows() - 1;
   if (!problem.binary()) out.row(intercept).array() += direction.row(intercept).sum();
   return out;
 }
 
-MatrixXd curvatures(const Problem& problem, const MatrixXd& probabilities) {
-  const MatrixXd weights = probabilities.array() * (1 - probabilities.array());
-  MatrixXd out = problem.design.cwiseAbs2().transpose() * weights;
-  out.colwise() += problem.penalty;
-  if (!problem.binary()) out.row(out.rows() - 1).array() += 1;
+MatrixXd hessian_block(const Problem& problem, const MatrixXd& probabilities, Index k, Index first,
+                       Index width) {
+  const auto design = problem.design.middleCols(first, width);
+  const VectorXd weight = probabilities.col(k).array() * (1 - probabilities.col(k).array());
+  MatrixXd out = design.transpose() * weight.asDiagonal() * design;
+  out.diagonal() += problem.penalty.segment(first, width);
+  if (!problem.binary() && first + width == problem.design.cols()) out(width - 1, width - 1) += 1;
   return out;
 }
 

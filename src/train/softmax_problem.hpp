@@ -46,7 +46,8 @@ Eigen::MatrixXd hessian(const Problem& problem, const Eigen::MatrixXd& probabili
 // multiplications instead of their square.
 Eigen::MatrixXd curve(const Problem& problem, const Eigen::MatrixXd& probabilities,
                       const Eigen::MatrixXd& direction);
-// The hessian's diagonal in Θ's shape.
-Eigen::MatrixXd curvatures(const Problem& problem, const Eigen::MatrixXd& probabilities);
+// The block of the hessian that belongs to `width` rows of Θ from `first` on, in column `k`.
+Eigen::MatrixXd hessian_block(const Problem& problem, const Eigen::MatrixXd& probabilities,
+                              Eigen::Index k, Eigen::Index first, Eigen::Index width);
 
 }  // namespace iris::train
