@@ -7,7 +7,7 @@ namespace {
 
 // What `iris serve` does unless it is told otherwise.
 constexpr Nanoseconds kConnectionAge = std::chrono::seconds(300);
-constexpr double kConnectionAgeJitter = 0.1;
+constexpr double kConnectionAgeJitter = 0.2;  // of iris serve
 
 }  // namespace
 

@@ -40,7 +40,7 @@ TEST(PlanReplica, IsTheShippedDeploymentAtTenTimesThePace) {
   EXPECT_EQ(plan->ready_timeout, 1s);
   EXPECT_EQ(plan->pre_stop, 0ms);
   EXPECT_EQ(plan->grace, 35s);
-  EXPECT_NEAR(to_seconds(plan->connection_age), 3.3, 1e-6);
+  EXPECT_NEAR(to_seconds(plan->connection_age), 3.6, 1e-6);
 }
 
 TEST(PlanReplica, SleepsBeforeItStopsAtThePaceOfTheRun) {

@@ -30,6 +30,24 @@ TEST(Paired, LossAndGainMirrorEachOther) {
   EXPECT_NEAR(one.high, -other.low, 1e-9);
 }
 
+// From the likelihood itself, without Tango's closed form: scipy's minimize_scalar finds the
+// constrained maximum for a given change, and brentq the changes whose score statistic is
+// ±2.326348.
+TEST(Paired, TheEndsAreThoseOfTheLikelihood) {
+  struct Case {
+    Pairs pairs;
+    Interval ends;
+  };
+  for (const auto& [pairs, ends] :
+       {Case{{45, 3, 0}, {-0.207228, 0.047844}}, Case{{100, 10, 2}, {-0.175566, 0.000732}},
+        Case{{1000, 60, 40}, {-0.044052, 0.003343}}, Case{{20, 5, 5}, {-0.359390, 0.359390}},
+        Case{{10, 10, 0}, {-1, -0.297699}}, Case{{7, 1, 0}, {-0.577221, 0.355457}}}) {
+    const Interval change = paired_change(pairs);
+    EXPECT_NEAR(change.low, ends.low, 2e-6) << pairs.rows;
+    EXPECT_NEAR(change.high, ends.high, 2e-6) << pairs.rows;
+  }
+}
+
 TEST(Paired, ThreeVerdicts) {
   EXPECT_EQ(compare({45, 0, 0}, kMargin), Comparison::kUndecided);
   EXPECT_EQ(compare({45, 1, 0}, kMargin), Comparison::kUndecided);
