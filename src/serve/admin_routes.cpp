@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/visible.hpp"
 #include "serve/answers.hpp"
 #include "serve/json_text.hpp"
 
@@ -21,7 +22,8 @@ bool is_load_path(std::string_view path) {
 
 void write_outcome(const Reloader::Outcome& outcome, http::Response& response) {
   if (outcome.result == ReloadResult::kRefused) {
-    return write_error(response, 400, outcome.message + "; the model from before is served on");
+    return write_error(response, 400,
+                       visible(outcome.message) + "; the model from before is served on");
   }
   auto& body = response.body();
   response.begin(200);

@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import requests
 from sklearn import datasets, metrics
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -286,6 +287,22 @@ def test_a_class_that_is_not_utf8_is_refused(tmp_path, run_iris, name):
     refused = run_iris("serve", "--model", path)
     assert refused.returncode == 2
     assert "the name of class 3 is not UTF-8" in refused.stderr, refused.stderr
+
+
+def test_a_reload_quotes_what_is_not_utf8_in_json_that_is(tmp_path, start_server):
+    path = tmp_path / "model.onnx"
+    skl2onnx_like(path, np.array([[1.0, 0], [0, 1], [1, 1]]), np.zeros(3), [0, 1, 2])
+    server = start_server(served=path)
+    labels = [b"a", b"caf\xe9\x1b[31m", b"c"]
+
+    def change(nodes):
+        replace_labels(nodes[0], "classlabels_strings", [b"a", b"b", b"c"])
+        replace_labels(nodes[3], "classlabels_strings", labels)
+
+    changed_model(path, change)
+    answer = requests.post(f"{server.admin_url}/v2/repository/models/model/load", timeout=5)
+    assert answer.status_code == 400
+    assert r"is 'caf\xe9\u001b[31m'" in json.loads(answer.content.decode())["error"]
 
 
 def test_a_model_as_skl2onnx_exports_it_is_read(tmp_path, run_iris):
