@@ -38,6 +38,17 @@ bool takes_a_chunk(const Fd& file) {
   return poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) != 0;
 }
 
+// Of a pipe a description of its own, which never waits: with other writers at the one that was
+// given, a chunk that had room when poll was asked may have none when it is written.
+Fd open_standard_output() {
+  struct stat status {};
+  if (fstat(STDOUT_FILENO, &status) == 0 && S_ISFIFO(status.st_mode)) {
+    Fd own(::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+    if (own) return own;
+  }
+  return Fd(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
+}
+
 std::int64_t microseconds(Nanoseconds duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
@@ -54,8 +65,7 @@ Result<std::unique_ptr<AccessLog>> AccessLog::open(const std::string& path, cons
 Result<Fd> AccessLog::open_file(const std::string& path) {
   // Opening a FIFO would wait for a reader without O_NONBLOCK.
   constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-  Fd file(path == "-" ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
-                      : ::open(path.c_str(), kFlags, 0640));
+  Fd file = path == "-" ? open_standard_output() : Fd(::open(path.c_str(), kFlags, 0640));
   if (file) return file;
   struct stat status {};
   const int number = errno;

@@ -1,6 +1,8 @@
 """A log that nobody reads holds up nothing: `iris serve` with full pipes for its standard error and
 its standard output serves, is controlled and ends as ever."""
 
+import os
+import pathlib
 import re
 import shutil
 import signal
@@ -61,6 +63,20 @@ def test_it_is_controlled_served_and_ended_while_nobody_reads(unread):
     assert dropped_lines(admin_url) > 0
     process.terminate()
     assert process.wait(timeout=20) == 0
+
+
+def test_the_access_log_has_the_pipe_for_itself_and_never_waits(unread):
+    """Room that poll promises may be gone when another writer of the same pipe took it."""
+    process, *_ = unread
+    folder = pathlib.Path("/proc", str(process.pid))
+    pipe = os.readlink(folder / "fd" / "1")
+    flags = {
+        fd: int(re.search(r"^flags:\s+(\d+)$", (folder / "fdinfo" / fd).read_text(), re.M)[1], 8)
+        for fd in os.listdir(folder / "fd")
+        if os.readlink(folder / "fd" / fd) == pipe
+    }
+    assert not flags.pop("1") & os.O_NONBLOCK, "the description that was given is others', too"
+    assert flags and all(flag & os.O_NONBLOCK for flag in flags.values()), flags
 
 
 def test_what_was_dropped_is_told_once_there_is_room_and_the_last_lines_are_there(unread):
