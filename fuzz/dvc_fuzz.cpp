@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   switch (data[0]) {
     case 'c': {
       iris::dataset::DvcRepository repository;
-      static_cast<void>(iris::dataset::read_dvc_config(text, "config", repository));
+      static_cast<void>(iris::dataset::read_dvc_config(text, {"config", "/r/.dvc"}, repository));
       break;
     }
     case 'd':

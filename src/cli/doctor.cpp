@@ -81,8 +81,9 @@ remote::RemoteSettings bucket_settings(const std::string& bucket) {
   const std::string url = bucket.find("://") == std::string::npos ? "gs://" + bucket : bucket;
   if (const auto repository = dataset::open_dvc_repository(".")) {
     for (const auto& [name, remote] : repository->remotes) {
-      const bool same = remote.url == url || remote.url.starts_with(url + "/");
-      if (same) settings.options = remote.options;
+      const std::string& at = remote.settings.url;
+      const bool same = at == url || at.starts_with(url + "/");
+      if (same) settings.options = remote.settings.options;
     }
   }
   settings.url = url;
@@ -144,14 +145,16 @@ std::vector<Check> check_bucket(const std::string& bucket, const remote::RemoteO
 
 std::vector<Check> check_objects(const dataset::DvcRepository& repository,
                                  const remote::RemoteOptions& remote, std::size_t jobs) {
-  auto outs = dataset::read_dvc_outs(repository);
-  if (!outs) return {failed("objects", ExitCode::kGate, outs.error().message)};
-  std::erase_if(*outs, [](const dataset::DvcOut& out) { return !out.skipped.empty(); });
-  const auto results = dataset::check_remote(repository, *outs, {.jobs = jobs, .remote = remote});
+  auto [outs, faults] = dataset::read_dvc_outs(repository);
+  std::erase_if(outs, [](const dataset::DvcOut& out) { return !out.skipped.empty(); });
+  const auto results = dataset::check_remote(repository, outs, {.jobs = jobs, .remote = remote});
   std::vector<Check> checks;
+  for (const auto& fault : faults) {
+    checks.push_back(failed("objects " + fault.named_by, ExitCode::kGate, fault.error.message));
+  }
   for (std::size_t i = 0; i < results.size(); ++i) {
     const auto& result = results[i];
-    const std::string name = "objects " + shown_path((*outs)[i]);
+    const std::string name = "objects " + shown_path(outs[i]);
     const std::size_t before = checks.size();
     if (result.error) checks.push_back(failed(name, result.error->code, result.error->message));
     for (const auto& fault : result.faults) {

@@ -10,13 +10,19 @@
 
 namespace iris::cli {
 
-// The outputs that the targets stand for, relative to the current folder, each once; all outputs
-// when there is no target. What is left alone is told to the log, and is an error (kGate) when a
-// target names it.
-Result<std::vector<dataset::DvcOut>> chosen_outs(const dataset::DvcRepository& repository,
-                                                 const std::vector<std::string>& targets, Log& log);
+struct ChosenOuts {
+  std::vector<dataset::DvcOut> outs{};
+  ExitCode worst = ExitCode::kDone;  // of what was asked for and is left alone
+};
 
-// The path as a table shows it: a directory ends with a slash.
+// The outputs that the targets stand for, relative to the current folder, each once; all outputs
+// when there is no target. What is left alone is told to the log. An output that is left alone
+// counts as a fault when a target stands for it; a file that cannot be read also when there is no
+// target, because it may have named anything.
+Result<ChosenOuts> chosen_outs(const dataset::DvcRepository& repository,
+                               const std::vector<std::string>& targets, Log& log);
+
+// The path as a table shows it: a directory, unless a part of it is meant, ends with a slash.
 std::string shown_path(const dataset::DvcOut& out);
 // Of the longest shown path.
 std::size_t path_width(const std::vector<dataset::DvcOut>& outs);

@@ -44,7 +44,7 @@ void print_line(const DvcOut& out, const PullResult& result, std::size_t width) 
 }
 
 nlohmann::ordered_json to_json(const DvcOut& out, const PullResult& result) {
-  nlohmann::ordered_json json{{"path", out.path},
+  nlohmann::ordered_json json{{"path", out.within.empty() ? out.path : shown_path(out)},
                               {"named_by", out.named_by},
                               {"md5", out.md5},
                               {"directory", out.directory},
@@ -63,21 +63,23 @@ Result<ExitCode> run_pull(const PullOptions& options, Context& context) {
   Log& log = context.log;
   const auto repository = dataset::open_dvc_repository(".");
   if (!repository) return tl::unexpected(repository.error());
-  const auto outs = chosen_outs(*repository, options.targets, log);
-  if (!outs) return tl::unexpected(outs.error());
-  if (outs->empty()) log.warn("no .dvc file and no dvc.lock here names an output to fetch");
+  const auto chosen = chosen_outs(*repository, options.targets, log);
+  if (!chosen) return tl::unexpected(chosen.error());
+  const std::vector<DvcOut>& outs = chosen->outs;
+  if (outs.empty() && chosen->worst == ExitCode::kDone)
+    log.warn("no .dvc file and no dvc.lock here names an output to fetch");
 
   Progress progress("fetching", context.clock, log);
   const auto results = dataset::pull(
-      *repository, *outs,
+      *repository, outs,
       {.jobs = options.jobs, .remote = {.token_hosts = options.token_hosts}, .watcher = &progress});
   progress.finish();
 
-  const std::size_t width = path_width(*outs);
+  const std::size_t width = path_width(outs);
   auto json = nlohmann::ordered_json::array();
-  ExitCode worst = ExitCode::kDone;
+  ExitCode worst = chosen->worst;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    const DvcOut& out = (*outs)[i];
+    const DvcOut& out = outs[i];
     const PullResult& result = results[i];
     if (options.json) {
       json.push_back(to_json(out, result));
@@ -107,12 +109,14 @@ Command pull_command() {
       "\n"
       "The remote is a folder, http://, https:// or gs:// (docs/remotes.md). A file that\n"
       "differs is replaced; what it held stays in DVC's cache. What was received before an\n"
-      "interruption is kept, and the next pull goes on from there. Exit status: 2 when an\n"
-      "object is missing or broken, 3 when the remote cannot be reached or the disk not written.",
+      "interruption is kept, and the next pull goes on from there. Exit status: 1 when a\n"
+      "DVC file that was asked for is not understood, 2 when an object is missing or broken, 3\n"
+      "when the remote cannot be reached or the disk not written.",
       [](CLI::App& app) -> Action {
         auto options = std::make_shared<PullOptions>();
-        app.add_option("TARGET", options->targets,
-                       "A .dvc file, dvc.lock, an output, or a folder above outputs");
+        app.add_option(
+            "TARGET", options->targets,
+            "A .dvc file, dvc.lock, an output, a file or folder in one, or a folder above");
         app.add_option("-j,--jobs", options->jobs, "Objects at a time")
             ->check(CLI::Range(1, 128))
             ->capture_default_str();

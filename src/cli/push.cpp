@@ -39,7 +39,7 @@ void print_line(const DvcOut& out, const PushResult& result, std::size_t width) 
 }
 
 nlohmann::ordered_json to_json(const DvcOut& out, const PushResult& result) {
-  nlohmann::ordered_json json{{"path", out.path},
+  nlohmann::ordered_json json{{"path", out.within.empty() ? out.path : shown_path(out)},
                               {"named_by", out.named_by},
                               {"md5", out.md5},
                               {"directory", out.directory},
@@ -58,21 +58,23 @@ Result<ExitCode> run_push(const PushOptions& options, Context& context) {
   Log& log = context.log;
   const auto repository = dataset::open_dvc_repository(".");
   if (!repository) return tl::unexpected(repository.error());
-  const auto outs = chosen_outs(*repository, options.targets, log);
-  if (!outs) return tl::unexpected(outs.error());
-  if (outs->empty()) log.warn("no .dvc file and no dvc.lock here names an output to send");
+  const auto chosen = chosen_outs(*repository, options.targets, log);
+  if (!chosen) return tl::unexpected(chosen.error());
+  const std::vector<DvcOut>& outs = chosen->outs;
+  if (outs.empty() && chosen->worst == ExitCode::kDone)
+    log.warn("no .dvc file and no dvc.lock here names an output to send");
 
   Progress progress("sending", context.clock, log);
   const auto results = dataset::push(
-      *repository, *outs,
+      *repository, outs,
       {.jobs = options.jobs, .remote = {.token_hosts = options.token_hosts}, .watcher = &progress});
   progress.finish();
 
-  const std::size_t width = path_width(*outs);
+  const std::size_t width = path_width(outs);
   auto json = nlohmann::ordered_json::array();
-  ExitCode worst = ExitCode::kDone;
+  ExitCode worst = chosen->worst;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    const DvcOut& out = (*outs)[i];
+    const DvcOut& out = outs[i];
     const PushResult& result = results[i];
     if (options.json) {
       json.push_back(to_json(out, result));
@@ -99,12 +101,13 @@ Command push_command() {
           "\n"
           "Content comes from DVC's cache, or from the working folder when it is there unchanged;\n"
           "'dvc add' and 'dvc commit' record what is new. What the remote has is not sent again.\n"
-          "Exit status: 2 when content is missing here, 3 when the remote cannot be reached or\n"
-          "does not take it.",
+          "Exit status: 1 when a DVC file that was asked for is not understood, 2 when content is\n"
+          "missing here, 3 when the remote cannot be reached or does not take it.",
           [](CLI::App& app) -> Action {
             auto options = std::make_shared<PushOptions>();
-            app.add_option("TARGET", options->targets,
-                           "A .dvc file, dvc.lock, an output, or a folder above outputs");
+            app.add_option(
+                "TARGET", options->targets,
+                "A .dvc file, dvc.lock, an output, a file or folder in one, or a folder above");
             app.add_option("-j,--jobs", options->jobs, "Objects at a time")
                 ->check(CLI::Range(1, 128))
                 ->capture_default_str();

@@ -95,7 +95,8 @@ std::string out_path(YamlReader& yaml, const YAML::Node& node, const fs::path& b
   std::string_view expected = refused_path(path);
   if (text.empty() || fs::path(text).is_absolute()) expected = "a path within the repository";
   if (expected.empty() && is_settings_file(path)) expected = "no file that DVC or git reads";
-  if (!expected.empty()) yaml.fail(node, in_quotes(text), expected);
+  // What is refused is an attack or a broken file, and not only what is not known here.
+  if (!expected.empty()) yaml.fail_as(ExitCode::kInput, node, in_quotes(text), expected);
   return path;
 }
 
@@ -211,48 +212,16 @@ std::map<std::string, StageFlags> read_pipeline(YamlReader& yaml, const YAML::No
   return stages;
 }
 
-bool is_dvc_file(const fs::path& path) {
-  return path.extension() == ".dvc" && !path.stem().empty() && path.filename() != ".dvc";
-}
-
-Result<std::vector<DvcOut>> read_named(const DvcRepository& repository, const fs::path& file) {
-  const std::string name = file.lexically_relative(repository.root).generic_string();
-  const auto text = read_file(file.string(), limits::kConfigBytes);
-  if (!text) return tl::unexpected(text.error());
-  if (is_dvc_file(file)) return parse_dvc_file(*text, name);
-  const fs::path pipeline = file.parent_path() / "dvc.yaml";
-  std::error_code missing;
-  if (!fs::exists(pipeline, missing)) return parse_dvc_lock(*text, "", name);
-  const auto pipeline_text = read_file(pipeline.string(), limits::kConfigBytes);
-  if (!pipeline_text) return tl::unexpected(pipeline_text.error());
-  return parse_dvc_lock(*text, *pipeline_text, name);
-}
-
-// All .dvc files and dvc.lock files, sorted.
-Result<std::vector<fs::path>> find_dvc_files(const fs::path& root) {
-  std::vector<fs::path> files;
-  std::error_code code;
-  fs::recursive_directory_iterator at(root, fs::directory_options::skip_permission_denied, code);
-  for (; !code && at != fs::recursive_directory_iterator(); at.increment(code)) {
-    const fs::path& path = at->path();
-    std::error_code ignored;
-    if (at->is_directory(ignored)) {
-      const std::string name = path.filename().string();
-      const bool own_repository = fs::is_directory(path / ".dvc", ignored);
-      if (name.starts_with('.') || name == "build" || own_repository || at->is_symlink(ignored)) {
-        at.disable_recursion_pending();
-      }
-    } else if (at->is_regular_file(ignored) &&
-               (is_dvc_file(path) || path.filename() == "dvc.lock")) {
-      files.push_back(path);
-    }
-  }
-  if (code) return input_error("{}: cannot list: {}", root.string(), code.message());
-  std::sort(files.begin(), files.end());
-  return files;
+tl::unexpected<Error> not_understood(const Error& error) {
+  return tl::unexpected(Error{ExitCode::kGate, error.message});
 }
 
 }  // namespace
+
+bool DvcOut::wants(std::string_view file) const {
+  return within.empty() || file == within ||
+         (file.starts_with(within) && file.substr(within.size()).starts_with('/'));
+}
 
 bool is_md5(std::string_view text) {
   return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -260,8 +229,8 @@ bool is_md5(std::string_view text) {
 
 Result<std::vector<DvcOut>> parse_dvc_file(const std::string& text, const std::string& name) {
   const auto root = YamlReader::load(text, name);
-  if (!root) return tl::unexpected(root.error());
-  YamlReader yaml(name);
+  if (!root) return not_understood(root.error());
+  YamlReader yaml(name, ExitCode::kGate);
   std::string wdir;
   std::string from;
   YAML::Node list;
@@ -293,14 +262,14 @@ Result<std::vector<DvcOut>> parse_dvc_lock(const std::string& lock_text,
                                            const std::string& name) {
   const std::string pipeline_name = (fs::path(name).parent_path() / "dvc.yaml").generic_string();
   const auto pipeline_root = YamlReader::load(pipeline_text, pipeline_name);
-  if (!pipeline_root) return tl::unexpected(pipeline_root.error());
-  YamlReader pipeline(pipeline_name);
+  if (!pipeline_root) return not_understood(pipeline_root.error());
+  YamlReader pipeline(pipeline_name, ExitCode::kGate);
   const auto stages = read_pipeline(pipeline, *pipeline_root);
   if (pipeline.failed()) return tl::unexpected(pipeline.error());
 
   const auto root = YamlReader::load(lock_text, name);
-  if (!root) return tl::unexpected(root.error());
-  YamlReader yaml(name);
+  if (!root) return not_understood(root.error());
+  YamlReader yaml(name, ExitCode::kGate);
   std::vector<DvcOut> outs;
   if (root->IsNull()) return outs;
   bool schema = false;
@@ -324,72 +293,6 @@ Result<std::vector<DvcOut>> parse_dvc_lock(const std::string& lock_text,
   if (!schema) yaml.fail(*root, "no schema", "schema: '2.0'");
   if (yaml.failed()) return tl::unexpected(yaml.error());
   return outs;
-}
-
-Result<DvcRepository> open_dvc_repository(const fs::path& folder) {
-  std::error_code code;
-  const fs::path start = fs::canonical(folder, code);
-  if (code) return input_error("{}: {}", folder.string(), code.message());
-  DvcRepository repository;
-  for (repository.root = start; !fs::is_directory(repository.root / ".dvc", code);
-       repository.root = repository.root.parent_path()) {
-    if (repository.root == repository.root.parent_path()) {
-      return input_error("{}: found no .dvc folder here or above, expected a DVC repository",
-                         start.string());
-    }
-  }
-  repository.cache = repository.root / ".dvc" / "cache";
-  for (const std::string name : {".dvc/config", ".dvc/config.local"}) {
-    const fs::path path = repository.root / name;
-    if (!fs::exists(path, code)) continue;
-    const auto text = read_file(path.string(), limits::kConfigBytes);
-    if (!text) return tl::unexpected(text.error());
-    const auto read = read_dvc_config(*text, name, repository);
-    if (!read) return tl::unexpected(read.error());
-  }
-  return repository;
-}
-
-Result<std::vector<DvcOut>> read_dvc_outs(const DvcRepository& repository) {
-  const auto files = find_dvc_files(repository.root);
-  if (!files) return tl::unexpected(files.error());
-  std::vector<DvcOut> outs;
-  for (const fs::path& file : *files) {
-    auto named = read_named(repository, file);
-    if (!named) return tl::unexpected(named.error());
-    std::move(named->begin(), named->end(), std::back_inserter(outs));
-  }
-  std::sort(outs.begin(), outs.end(),
-            [](const DvcOut& a, const DvcOut& b) { return a.path < b.path; });
-  for (std::size_t i = 1; i < outs.size(); ++i) {
-    if (outs[i].path != outs[i - 1].path) continue;
-    return input_error("{}: found the output {}, which {} names too, expected one owner",
-                       outs[i].named_by, outs[i].path, outs[i - 1].named_by);
-  }
-  return outs;
-}
-
-Result<std::vector<DvcOut>> select_dvc_outs(const DvcRepository& repository,
-                                            const std::vector<DvcOut>& outs, const fs::path& folder,
-                                            const std::string& target) {
-  std::error_code code;
-  const fs::path absolute = fs::weakly_canonical(folder / target, code);
-  const std::string path = absolute.lexically_relative(repository.root).generic_string();
-  std::vector<DvcOut> selected;
-  for (const DvcOut& out : outs) {
-    const bool pipeline = fs::path(out.named_by).filename() == "dvc.lock" &&
-                          path == (fs::path(out.named_by).parent_path() / "dvc.yaml");
-    if (path == "." || out.path == path || out.named_by == path || pipeline ||
-        out.path.starts_with(path + "/")) {
-      selected.push_back(out);
-    }
-  }
-  if (!selected.empty()) return selected;
-  std::string names;
-  for (const DvcOut& out : outs) names += (names.empty() ? "" : ", ") + out.path;
-  return input_error(
-      "{}: found no output that it stands for, expected a .dvc file, dvc.lock, or {}", target,
-      names.empty() ? "an output (there are none)" : "one of " + names);
 }
 
 }  // namespace iris::dataset

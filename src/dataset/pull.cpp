@@ -9,6 +9,7 @@
 #include "base/limits.hpp"
 #include "base/parallel.hpp"
 #include "dataset/draft.hpp"
+#include "dataset/ignore.hpp"
 #include "dataset/link.hpp"
 #include "dataset/listing.hpp"
 #include "dataset/workspace_path.hpp"
@@ -133,8 +134,14 @@ class Puller {
       const auto files = parse_listing(*text, fmt::format("{} ({})", key, out.named_by));
       if (!files) return plan.fail(files.error());
       for (const ListedFile& file : *files) {
+        if (!out.wants(file.path)) continue;
         add(file.md5, target / file.path, file.path + " of " + out.path);
       }
+    }
+    if (plan.files.empty() && !out.within.empty()) {
+      return plan.fail({ExitCode::kInput, fmt::format("found no {} in the listing of {}, which {} "
+                                                      "names",
+                                                      out.within, out.path, out.named_by)});
     }
     plan.result.files = plan.files.size();
     // The folder itself may be a link, and an empty one has no files to be checked.
@@ -251,7 +258,7 @@ class Puller {
       result.fetched = result.fetched || !file.matches;
       result.bytes += size_of(file.target);
     }
-    if (plan.failed() || !plan.out.directory) return;
+    if (plan.failed() || !plan.out.directory || !plan.out.within.empty()) return;
     std::error_code code;
     fs::create_directories(repository_.root / plan.out.path, code);  // an empty one has no files
     note_strangers(plan);
@@ -261,12 +268,13 @@ class Puller {
     const fs::path target = repository_.root / plan.out.path;
     std::set<fs::path> listed;
     for (const File& file : plan.files) listed.insert(file.target);
+    IgnoreFiles ignored = dvc_ignore(repository_.root);
     std::size_t strangers = 0;
     std::error_code code;
     for (fs::recursive_directory_iterator at(target, code), end; !code && at != end;
          at.increment(code)) {
-      std::error_code ignored;
-      if (at->is_directory(ignored)) continue;
+      std::error_code unknown;
+      if (at->is_directory(unknown) || ignored.ignores(at->path(), false)) continue;
       if (listed.count(at->path()) == 0) ++strangers;
     }
     if (strangers > 0) {

@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "base/parallel.hpp"
+#include "dataset/ignore.hpp"
 #include "dataset/listing.hpp"
 
 namespace iris::dataset {
@@ -40,13 +41,14 @@ struct OutPush {
   }
 };
 
-// The listing of a folder as it is now; nothing when it cannot be read.
-std::optional<std::string> listing_of(const fs::path& folder, bool dvc2) {
+// The listing of a folder as it is now, without what DVC ignores; nothing when it cannot be read.
+std::optional<std::string> listing_of(const fs::path& root, const fs::path& folder, bool dvc2) {
+  IgnoreFiles ignored = dvc_ignore(root);
   std::vector<ListedFile> files;
   std::error_code code;
   fs::recursive_directory_iterator at(folder, code);
   for (; !code && at != fs::recursive_directory_iterator(); at.increment(code)) {
-    if (!is_file(at->path())) continue;
+    if (!is_file(at->path()) || ignored.ignores(at->path(), false)) continue;
     auto md5 = digest_of_file(at->path().string(), dvc2);
     if (!md5 || files.size() == limits::kDirectoryFiles) return std::nullopt;
     files.push_back({at->path().lexically_relative(folder).generic_string(), std::move(*md5)});
@@ -98,7 +100,7 @@ class Pusher {
     plan.listing = sending(plan, out.object(), {}, "the listing of " + out.path);
     const fs::path cached = repository_.cache / out.object().key();
     if (!file_matches(cached, out.object())) {
-      const auto text = listing_of(place, out.dvc2);
+      const auto text = listing_of(repository_.root, place, out.dvc2);
       // Without it we cannot know the files: that the remote has all of them is all that can be
       // hoped.
       if (!text || md5_hex(*text) != out.md5) return;
@@ -111,7 +113,10 @@ class Pusher {
     const auto files =
         parse_listing(*text, fmt::format("{} ({})", out.object().key(), out.named_by));
     if (!files) return plan.fail(files.error());
+    // Without all files the listing stays here: its presence means that they are there.
+    if (!out.within.empty()) plan.listing.reset();
     for (const ListedFile& file : *files) {
+      if (!out.wants(file.path)) continue;
       plan.files.push_back(sending(plan, {file.md5, false, out.dvc2}, place / file.path,
                                    file.path + " of " + out.path));
     }

@@ -122,9 +122,14 @@ void YamlReader::unknown_key(const YAML::Node& map, std::string_view key,
 }
 
 void YamlReader::fail(const YAML::Node& node, std::string_view found, std::string_view expected) {
+  fail_as(code_, node, found, expected);
+}
+
+void YamlReader::fail_as(ExitCode code, const YAML::Node& node, std::string_view found,
+                         std::string_view expected) {
   if (failed()) return;
-  error_ = Error{ExitCode::kInput, fmt::format("{}: found {}, expected {}",
-                                               place(name_, node.Mark()), found, expected)};
+  error_ = Error{
+      code, fmt::format("{}: found {}, expected {}", place(name_, node.Mark()), found, expected)};
 }
 
 }  // namespace iris::dataset

@@ -29,7 +29,9 @@ class YamlReader {
   // Parses one document of at most kConfigBytes; `name` stands for the file in messages.
   static Result<YAML::Node> load(const std::string& text, const std::string& name);
 
-  explicit YamlReader(std::string name) : name_(std::move(name)) {}
+  // `code` is that of the complaints.
+  explicit YamlReader(std::string name, ExitCode code = ExitCode::kInput)
+      : name_(std::move(name)), code_(code) {}
 
   bool failed() const { return error_.has_value(); }
   const Error& error() const { return *error_; }
@@ -54,9 +56,13 @@ class YamlReader {
   void unknown_key(const YAML::Node& map, std::string_view key, std::string_view expected);
   // Keeps "name:line:column: found …, expected …" unless there is a complaint already.
   void fail(const YAML::Node& node, std::string_view found, std::string_view expected);
+  // As fail, with another code.
+  void fail_as(ExitCode code, const YAML::Node& node, std::string_view found,
+               std::string_view expected);
 
  private:
   std::string name_;
+  ExitCode code_;
   std::optional<Error> error_;
 };
 

@@ -8,6 +8,8 @@
 
 #include "base/digest.hpp"
 #include "base/file.hpp"
+#include "dataset/config_text.hpp"
+#include "dataset/ignore.hpp"
 #include "dataset/listing.hpp"
 #include "dataset/pull.hpp"
 
@@ -94,21 +96,93 @@ TEST(DvcLock, TakesFlagsFromThePipelineBesideIt) {
   EXPECT_EQ(outs->front().named_by, "p/dvc.lock");
 }
 
+const DvcConfigFile kFile{"config", "/r/.dvc"};
+
 TEST(DvcConfig, RemotesComeFromSectionsWithQuotes) {
   DvcRepository repository;
-  ASSERT_TRUE(
-      read_dvc_config("[core]\n  remote = far  \n# note\n['remote \"far\"']\nurl = ../a b\n",
-                      "config", repository));
+  ASSERT_TRUE(read_dvc_config(
+      "[core]\n  remote = far  \n# note\n['remote \"far\"']\nurl = ../a b\n", kFile, repository));
   EXPECT_EQ(repository.default_remote, "far");
-  EXPECT_EQ(repository.remotes.at("far").url, "../a b");
-  ASSERT_TRUE(read_dvc_config("['remote \"far\"']\n    url = /elsewhere\n    user = me\n", "local",
+  EXPECT_EQ(repository.remotes.at("far").settings.url, "/r/a b");
+  ASSERT_TRUE(read_dvc_config("['remote \"far\"']\n    url = /elsewhere\n    user = me\n", kFile,
                               repository));
-  EXPECT_EQ(repository.remotes.at("far").url, "/elsewhere");
-  EXPECT_EQ(repository.remotes.at("far").options.at("user"), "me");
-  EXPECT_EQ(read_dvc_config("[core\n", "config", repository).error().message,
+  EXPECT_EQ(repository.remotes.at("far").settings.url, "/elsewhere");
+  EXPECT_EQ(repository.remotes.at("far").settings.options.at("user"), "me");
+  EXPECT_EQ(read_dvc_config("[core\n", kFile, repository).error().message,
             "config:1: found \"[core\", expected a section that ends with ]");
-  EXPECT_EQ(read_dvc_config("[core]\nremote\n", "config", repository).error().message,
+  EXPECT_EQ(read_dvc_config("[core]\nremote\n", kFile, repository).error().message,
             "config:2: found \"remote\", expected [section] or key = value");
+}
+
+TEST(DvcConfig, ReadsWhatConfigobjReads) {
+  const auto value = [](const std::string& line) {
+    const auto entries = parse_config_text("[s]\n" + line + "\n", "config");
+    return entries ? entries->at(0).value : "error: " + entries.error().message;
+  };
+  EXPECT_EQ(value("k = /a b  # note"), "/a b");
+  EXPECT_EQ(value("k = /a#b"), "/a");
+  EXPECT_EQ(value("k = '/a # b' # note"), "/a # b");
+  EXPECT_EQ(value("K = \"it's\""), "it's");
+  EXPECT_EQ(value("k = a'b\"c"), "a'b\"c");
+  EXPECT_EQ(value("k = \"a\"b\""), "a\"b");
+  EXPECT_EQ(value("k = # note"), "");
+  EXPECT_EQ(value("k = '''a\"b,'c'''"), "a\"b,'c");
+  EXPECT_EQ(value("k = reflink, 'copy'"), "reflink,copy");
+  EXPECT_EQ(value("'k' = v"), "v");
+  EXPECT_NE(value("k = \"open").find("error: config:2"), std::string::npos);
+  EXPECT_NE(value("k = %(other)s").find("error: config:2"), std::string::npos);
+  EXPECT_NE(value("k = 1\nk = 2").find("error: config:3"), std::string::npos);
+}
+
+TEST(DvcConfig, NamesAreLowerCaseAndRemotesReferToEachOther) {
+  DvcRepository repository;
+  const std::string text =
+      "[CORE]  # note\nRemote = Images\n[ 'remote \"Images\"' ]\nURL = remote://Base//sub\n"
+      "[remote \"base\"]\nurl = ../store\n['remote \"loop\"']\nurl = remote://loop/x\n";
+  const auto read = read_dvc_config(text, kFile, repository);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(repository.default_remote, "images");
+  const auto message = [&](const char* name) {
+    const auto remote = open_dvc_remote(repository, name, {});
+    return remote ? "no error" : remote.error().message;
+  };
+  EXPECT_NE(message("").find("/r/store/sub"), std::string::npos) << message("");
+  EXPECT_NE(message("loop").find("refer to itself"), std::string::npos) << message("loop");
+}
+
+TEST(DvcConfig, ARepositoryDoesNotChooseWhoSeesTheUsersPassword) {
+  DvcRepository repository;
+  const DvcConfigFile users{"users", "/home/u/.config/dvc", true};
+  ASSERT_TRUE(read_dvc_config("['remote \"r\"']\nurl = https://mine.example\npassword = p\n", users,
+                              repository));
+  EXPECT_TRUE(open_dvc_remote(repository, "r", {}));
+  ASSERT_TRUE(
+      read_dvc_config("['remote \"r\"']\nurl = https://other.example\n", kFile, repository));
+  const auto refused = open_dvc_remote(repository, "r", {});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("--allow-endpoint"), std::string::npos);
+  EXPECT_TRUE(open_dvc_remote(repository, "r", {.token_hosts = {"other.example"}}));
+}
+
+TEST(Ignore, FollowsGitignore) {
+  const auto matches = [](const char* rule, std::vector<std::string> parts, bool folder) {
+    return rule_matches(parse_ignore_rules(rule).at(0), parts, folder);
+  };
+  EXPECT_TRUE(matches("*.tmp", {"a", "b.tmp"}, false));
+  EXPECT_FALSE(matches("/*.tmp", {"a", "b.tmp"}, false));
+  EXPECT_FALSE(matches("out/", {"out"}, false));
+  EXPECT_TRUE(matches("out/", {"x", "out"}, true));
+  EXPECT_TRUE(matches("a/**/b", {"a", "b"}, false));
+  EXPECT_TRUE(matches("a/**/b", {"a", "x", "y", "b"}, false));
+  EXPECT_FALSE(matches("a/**", {"a"}, true));
+  EXPECT_TRUE(matches("a/**", {"a", "x"}, false));
+  EXPECT_TRUE(matches("[!a-c]?\\*", {"dx*"}, false));
+  EXPECT_FALSE(matches("[!a-c]?\\*", {"bx*"}, false));
+  EXPECT_TRUE(matches("\\#x ", {"#x"}, false));
+  // Time grows with the product of the lengths only.
+  std::string stars;
+  for (int i = 0; i < 1000; ++i) stars += "*a";
+  EXPECT_FALSE(matches((stars + "b").c_str(), {std::string(5000, 'a')}, false));
 }
 
 TEST(Listing, RefusesWhatIsNoListOfFiles) {
@@ -165,7 +239,7 @@ class PullTest : public testing::Test {
 
   PullResult pull_x() {
     const auto repository = open_dvc_repository(folder_).value();
-    const auto outs = read_dvc_outs(repository).value();
+    const auto outs = read_dvc_outs(repository).outs;
     EXPECT_EQ(outs.size(), 1U);
     return pull(repository, outs, {}).at(0);
   }
@@ -263,17 +337,28 @@ TEST_F(PullTest, WhatWasReceivedBeforeIsContinued) {
 
 TEST_F(PullTest, OneOutputHasOneOwner) {
   fs::copy(folder_ + "/x.dvc", folder_ + "/y.dvc");
-  const auto outs = read_dvc_outs(open_dvc_repository(folder_).value());
-  ASSERT_FALSE(outs);
-  EXPECT_NE(outs.error().message.find("found the output x, which"), std::string::npos);
+  const auto names = read_dvc_outs(open_dvc_repository(folder_).value());
+  EXPECT_TRUE(names.outs.empty());
+  ASSERT_EQ(names.faults.size(), 2U);
+  for (const DvcFault& fault : names.faults) {
+    EXPECT_NE(fault.error.message.find("found the output x, which"), std::string::npos);
+  }
 }
 
-TEST_F(PullTest, HiddenBuildAndOtherRepositoriesAreNotLookedInto) {
-  for (const char* place : {"/.hidden", "/build", "/inner"}) {
+TEST_F(PullTest, WhatIsIgnoredAndOtherRepositoriesAreNotLookedInto) {
+  for (const char* place : {"/.hidden", "/build", "/inner", "/left", "/out"}) {
     ASSERT_TRUE(write_file(folder_ + place + "/z.dvc", "not: [yaml"));
   }
   ASSERT_TRUE(write_file(folder_ + "/inner/.dvc/config", ""));
+  ASSERT_TRUE(write_file(folder_ + "/.git/HEAD", "ref: refs/heads/main\n"));
+  ASSERT_TRUE(write_file(folder_ + "/.gitignore", "/out/\n"));
+  ASSERT_TRUE(write_file(folder_ + "/.dvcignore", "left\n"));
   EXPECT_FALSE(pull_x().error);
+  std::vector<std::string> faults;
+  for (const DvcFault& fault : read_dvc_outs(open_dvc_repository(folder_).value()).faults) {
+    faults.push_back(fault.named_by);
+  }
+  EXPECT_EQ(faults, (std::vector<std::string>{".hidden/z.dvc", "build/z.dvc"}));
 }
 
 }  // namespace
