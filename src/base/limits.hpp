@@ -11,6 +11,7 @@ inline constexpr std::size_t kConfigBytes = std::size_t{4} << 20;  // YAML, JSON
 inline constexpr std::size_t kTokenBytes = 4096;                   // a bearer token's file
 inline constexpr std::size_t kModelBytes = std::size_t{512} << 20;
 
+inline constexpr std::size_t kStages = 10'000;  // that one foreach or matrix of dvc.yaml makes
 inline constexpr std::size_t kObjectBytes = std::size_t{1} << 40;  // one object of a remote
 inline constexpr std::size_t kDirectoryFiles = 1'000'000;          // files of one DVC directory
 inline constexpr std::size_t kDirectoryBytes = std::size_t{128} << 20;  // and of its listing

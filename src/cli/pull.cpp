@@ -114,9 +114,8 @@ Command pull_command() {
       "when the remote cannot be reached or the disk not written.",
       [](CLI::App& app) -> Action {
         auto options = std::make_shared<PullOptions>();
-        app.add_option(
-            "TARGET", options->targets,
-            "A .dvc file, dvc.lock, an output, a file or folder in one, or a folder above");
+        app.add_option("TARGET", options->targets,
+                       "A DVC file, an output or a part of one, or a folder above");
         app.add_option("-j,--jobs", options->jobs, "Objects at a time")
             ->check(CLI::Range(1, 128))
             ->capture_default_str();

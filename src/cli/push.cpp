@@ -105,9 +105,8 @@ Command push_command() {
           "missing here, 3 when the remote cannot be reached or does not take it.",
           [](CLI::App& app) -> Action {
             auto options = std::make_shared<PushOptions>();
-            app.add_option(
-                "TARGET", options->targets,
-                "A .dvc file, dvc.lock, an output, a file or folder in one, or a folder above");
+            app.add_option("TARGET", options->targets,
+                           "A DVC file, an output or a part of one, or a folder above");
             app.add_option("-j,--jobs", options->jobs, "Objects at a time")
                 ->check(CLI::Range(1, 128))
                 ->capture_default_str();

@@ -8,6 +8,7 @@
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "dataset/table.hpp"
+#include "dataset/template.hpp"
 #include "dataset/workspace_path.hpp"
 #include "dataset/yaml.hpp"
 
@@ -29,8 +30,6 @@ struct StageFlags {
   std::map<std::string, OutFlags> outs;  // by path, in which "${...}" may stand for any text
   bool templated = false;                // a flag or wdir needs values that are not known here
 };
-
-constexpr const char* kTemplate = "${";
 
 // True when the text can be what the path becomes: "${...}" stands for any text.
 bool can_become(std::string_view path, std::string_view text) {
@@ -164,49 +163,102 @@ void read_out(YamlReader& yaml, const YAML::Node& node, const std::string& named
   outs.push_back(std::move(out));
 }
 
+// Adds params.yaml of the folder and what `vars` names: maps, and files with a colon and keys.
+void add_values(TemplateValues& values, const YAML::Node& vars, const fs::path& folder,
+                const DvcFileReader& read_file) {
+  const auto add_file = [&](const std::string& written) {
+    if (!read_file) return;
+    const auto colon = written.find(':');
+    const auto text = read_file((folder / written.substr(0, colon)).lexically_normal());
+    const auto file = text ? YamlReader::load(*text, written) : tl::unexpected(Error{});
+    if (!file || !file->IsMap()) return;
+    if (colon == std::string::npos) return values.merge(*file);
+    for (std::size_t begin = colon + 1; begin < written.size();) {
+      const std::size_t end = std::min(written.find(',', begin), written.size());
+      const std::string key = written.substr(begin, end - begin);
+      begin = end + 1;
+      if (!std::as_const(*file)[key].IsDefined()) continue;
+      YAML::Node one(YAML::NodeType::Map);
+      one[key] = (*file)[key];
+      values.merge(one);
+    }
+  };
+  add_file("params.yaml");
+  if (!vars.IsDefined() || !vars.IsSequence()) return;
+  for (const auto& item : vars) {
+    if (item.IsMap()) values.merge(item);
+    if (item.IsScalar()) add_file(item.Scalar());
+  }
+}
+
 // outs, metrics or plots of a stage: items are a path, or a path with its flags.
-void read_stage_outs(YamlReader& yaml, const YAML::Node& list, StageFlags& stage) {
+void read_stage_outs(YamlReader& yaml, const YAML::Node& list, const TemplateValues& values,
+                     StageFlags& stage) {
+  const auto resolved = [&](const std::string& text) {
+    return values.resolve(text).value_or(text);
+  };
   yaml.each_item(list, [&](const YAML::Node& item) {
-    if (item.IsScalar()) stage.outs[item.Scalar()];
+    if (item.IsScalar()) stage.outs[resolved(item.Scalar())];
     if (!item.IsMap()) return;
-    yaml.each(item, [&](const std::string& path, const YAML::Node& flags) {
+    yaml.each(item, [&](const std::string& written, const YAML::Node& flags) {
+      const std::string path = resolved(written);
       stage.outs[path];
       if (!flags.IsMap()) return;
       yaml.each(flags, [&](const std::string& key, const YAML::Node& value) {
         const bool matters = key == "cache" || key == "push" || key == "remote";
-        if (matters && value.IsScalar() && value.Scalar().find(kTemplate) != std::string::npos) {
+        if (!matters) return;
+        const auto known = values.resolve_node(value);
+        if (!known) {
           stage.templated = true;
-          return;
+        } else {
+          read_out_flag(yaml, key, *known, stage.outs[path]);
         }
-        read_out_flag(yaml, key, value, stage.outs[path]);
       });
     });
   });
 }
 
-std::map<std::string, StageFlags> read_pipeline(YamlReader& yaml, const YAML::Node& root) {
+void read_stage(YamlReader& yaml, const YAML::Node& definition, TemplateValues values,
+                const DvcFileReader& read_file, StageFlags& stage) {
+  if (!definition.IsDefined() || !definition.IsMap()) return;
+  if (const YAML::Node wdir = definition["wdir"]; wdir.IsDefined()) {
+    const auto known = values.resolve(yaml.text(wdir));
+    stage.wdir = known.value_or("");
+    stage.templated = !known;
+  }
+  add_values(values, definition["vars"], stage.wdir, read_file);
+  yaml.each(definition, [&](const std::string& part, const YAML::Node& content) {
+    if (part == "outs" || part == "metrics" || part == "plots") {
+      read_stage_outs(yaml, content, values, stage);
+    }
+  });
+}
+
+// By name; those that a foreach or matrix makes are "stage@item". When its items are not known, the
+// stage itself stands for all of them, with templates for what they have.
+std::map<std::string, StageFlags> read_pipeline(YamlReader& yaml, const YAML::Node& root,
+                                                const DvcFileReader& read_file) {
   std::map<std::string, StageFlags> stages;
   if (root.IsNull()) return stages;
+  TemplateValues values;
+  if (root.IsMap()) add_values(values, root["vars"], "", read_file);
   yaml.each(root, [&](const std::string& key, const YAML::Node& value) {
     if (key != "stages") return;
     yaml.each(value, [&](const std::string& name, const YAML::Node& definition) {
-      StageFlags& stage = stages[name];
-      const auto read = [&](const std::string& part, const YAML::Node& content) {
-        if (part == "wdir") {
-          stage.wdir = yaml.text(content);
-          stage.templated = stage.templated || stage.wdir.find(kTemplate) != std::string::npos;
-        }
-        if (part == "outs" || part == "metrics" || part == "plots") {
-          read_stage_outs(yaml, content, stage);
-        }
-      };
-      yaml.each(definition, [&](const std::string& part, const YAML::Node& content) {
-        if (part == "do") {  // of a foreach
-          yaml.each(content, read);
-        } else {
-          read(part, content);
-        }
-      });
+      if (!definition.IsMap()) return yaml.fail(definition, "no map", "a stage");
+      const YAML::Node list = definition["foreach"];
+      const YAML::Node matrix = definition["matrix"];
+      const bool generated = list.IsDefined() || matrix.IsDefined();
+      const YAML::Node body = list.IsDefined() ? definition["do"] : definition;
+      const auto items = list.IsDefined()     ? foreach_items(values, list)
+                         : matrix.IsDefined() ? matrix_items(values, matrix)
+                                              : std::nullopt;
+      if (!items)
+        return read_stage(yaml, body, generated ? TemplateValues() : values, read_file,
+                          stages[name]);
+      for (const TemplateItem& item : *items) {
+        read_stage(yaml, body, item.values, read_file, stages[name + "@" + item.name]);
+      }
     });
   });
   return stages;
@@ -259,12 +311,13 @@ Result<std::vector<DvcOut>> parse_dvc_file(const std::string& text, const std::s
 
 Result<std::vector<DvcOut>> parse_dvc_lock(const std::string& lock_text,
                                            const std::string& pipeline_text,
-                                           const std::string& name) {
+                                           const std::string& name,
+                                           const DvcFileReader& read_file) {
   const std::string pipeline_name = (fs::path(name).parent_path() / "dvc.yaml").generic_string();
   const auto pipeline_root = YamlReader::load(pipeline_text, pipeline_name);
   if (!pipeline_root) return not_understood(pipeline_root.error());
   YamlReader pipeline(pipeline_name, ExitCode::kGate);
-  const auto stages = read_pipeline(pipeline, *pipeline_root);
+  const auto stages = read_pipeline(pipeline, *pipeline_root, read_file);
   if (pipeline.failed()) return tl::unexpected(pipeline.error());
 
   const auto root = YamlReader::load(lock_text, name);

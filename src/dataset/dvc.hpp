@@ -11,8 +11,10 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -106,6 +108,11 @@ Result<std::unique_ptr<remote::Remote>> open_dvc_remote(const DvcRepository& rep
 // Reads the config files of all levels.
 Result<void> read_dvc_configs(DvcRepository& repository);
 
+// The text of a file that dvc.yaml takes values from, relative to dvc.yaml's folder; nothing when
+// it is not there or not of this repository.
+using DvcFileReader =
+    std::function<std::optional<std::string>(const std::filesystem::path& relative)>;
+
 // 32 lower-case hexadecimal digits.
 bool is_md5(std::string_view text);
 
@@ -115,6 +122,7 @@ Result<void> read_dvc_config(const std::string& text, const DvcConfigFile& file,
 Result<std::vector<DvcOut>> parse_dvc_file(const std::string& text, const std::string& name);
 Result<std::vector<DvcOut>> parse_dvc_lock(const std::string& lock_text,
                                            const std::string& pipeline_text,
-                                           const std::string& name);
+                                           const std::string& name,
+                                           const DvcFileReader& read_file = {});
 
 }  // namespace iris::dataset

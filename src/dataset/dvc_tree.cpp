@@ -10,6 +10,7 @@
 #include "base/limits.hpp"
 #include "dataset/dvc.hpp"
 #include "dataset/ignore.hpp"
+#include "dataset/workspace_path.hpp"
 
 namespace iris::dataset {
 namespace {
@@ -132,7 +133,16 @@ class DvcTree {
     if (!text) return tl::unexpected(text.error());
     const auto pipeline_text = read_file(pipeline.string(), limits::kConfigBytes);
     if (!pipeline_text) return tl::unexpected(pipeline_text.error());
-    return parse_dvc_lock(*text, *pipeline_text, shown(lock));
+    const auto values_of = [&](const fs::path& relative) -> std::optional<std::string> {
+      std::error_code unknown;
+      const fs::path file = fs::weakly_canonical(pipeline.parent_path() / relative, unknown);
+      const std::string path = shown(file);
+      if (unknown || !refused_path(path).empty() || !fs::is_regular_file(file, unknown)) {
+        return std::nullopt;
+      }
+      return text_or_empty(file);
+    };
+    return parse_dvc_lock(*text, *pipeline_text, shown(lock), values_of);
   }
 
   // An output with two owners has two digests: neither is taken.
@@ -143,7 +153,8 @@ class DvcTree {
     std::set<std::string> twice;
     for (std::size_t i = 1; i < outs.size(); ++i) {
       const DvcOut& first = outs[i - 1];
-      if (outs[i].path != first.path) continue;
+      const bool known = outs[i].skipped.empty() && first.skipped.empty();
+      if (!known || outs[i].path != first.path) continue;
       twice.insert(first.path);
       blame(outs[i], first);
       blame(first, outs[i]);
@@ -169,14 +180,13 @@ class DvcTree {
 // The target from the root. Its last part may be a link into the cache, which is not followed.
 std::string target_path(const fs::path& root, const fs::path& folder, const std::string& target) {
   std::error_code code;
-  fs::path path = (folder / target).lexically_normal();
+  fs::path path = (fs::absolute(folder, code) / target).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();  // "data/"
   const std::string last = path.filename().string();
   if (last.empty() || last == "." || last == ".." || fs::is_directory(path, code)) {
     path = fs::weakly_canonical(path, code);
   } else {
-    const fs::path above = path.has_parent_path() ? path.parent_path() : fs::path(".");
-    path = fs::weakly_canonical(above, code) / last;
+    path = fs::weakly_canonical(path.parent_path(), code) / last;
   }
   return path.lexically_relative(root).generic_string();
 }
