@@ -163,9 +163,9 @@ void read_out(YamlReader& yaml, const YAML::Node& node, const std::string& named
   outs.push_back(std::move(out));
 }
 
-// Adds params.yaml of the folder and what `vars` names: maps, and files with a colon and keys.
+// Adds what the first files hold, and what `vars` names: maps, and files with a colon and keys.
 void add_values(TemplateValues& values, const YAML::Node& vars, const fs::path& folder,
-                const DvcFileReader& read_file) {
+                const DvcFileReader& read_file, const std::vector<std::string>& first = {}) {
   const auto add_file = [&](const std::string& written) {
     if (!read_file) return;
     const auto colon = written.find(':');
@@ -183,7 +183,7 @@ void add_values(TemplateValues& values, const YAML::Node& vars, const fs::path& 
       values.merge(one);
     }
   };
-  add_file("params.yaml");
+  for (const std::string& file : first) add_file(file);
   if (!vars.IsDefined() || !vars.IsSequence()) return;
   for (const auto& item : vars) {
     if (item.IsMap()) values.merge(item);
@@ -241,7 +241,7 @@ std::map<std::string, StageFlags> read_pipeline(YamlReader& yaml, const YAML::No
   std::map<std::string, StageFlags> stages;
   if (root.IsNull()) return stages;
   TemplateValues values;
-  if (root.IsMap()) add_values(values, root["vars"], "", read_file);
+  if (root.IsMap()) add_values(values, root["vars"], "", read_file, {"params.yaml"});
   yaml.each(root, [&](const std::string& key, const YAML::Node& value) {
     if (key != "stages") return;
     yaml.each(value, [&](const std::string& name, const YAML::Node& definition) {

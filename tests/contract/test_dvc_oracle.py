@@ -43,12 +43,30 @@ stages:
       kind: ${kinds}
     cmd: echo ${item.size}${item.kind} > grid-${item.size}-${item.kind}
     outs: ["grid-${item.size}-${item.kind}"]
+  own:
+    vars:
+    - far/more.yaml:only
+    - deep: {names: [first, "02"]}
+    cmd: echo 1 > own-${deep.names[1]} && echo 1 > own-${only.rate}-${only.on} && echo 1 > big-${ many }
+    outs: ["own-${deep.names[1]}", "own-${only.rate}-${only.on}", "big-${ many }"]
+  maps:
+    foreach:
+    - {name: m1}
+    - {name: "${size}"}
+    do:
+      cmd: echo ${item.name} > map-${item.name}
+      outs: ["map-${item.name}"]
+  boxes:
+    matrix:
+      box: [{w: 1}, {w: 2}]
+    cmd: echo ${key} > box-${item.box.w} && echo 1 > box-${key}
+    outs: ["box-${item.box.w}", {"box-${key}": {cache: false}}]
   kept:
-    cmd: echo kept > kept && echo far > far && chmod +x kept
+    cmd: echo kept > kept && echo far > away && chmod +x kept
     outs:
     - kept:
         persist: true
-    - far:
+    - away:
         remote: Images
     - local:
         push: false
@@ -58,7 +76,7 @@ stages:
 """
 GONE = PIPELINE[PIPELINE.index("  gone:") :]
 # The stages may leave nothing out.
-PIPELINE = PIPELINE.replace("echo far > far", "echo far > far && echo local > local")
+PIPELINE = PIPELINE.replace("echo far > away", "echo far > away && echo local > local")
 
 CONFIG = """\
 [Core]  # what is used when no remote is named
@@ -71,7 +89,8 @@ CONFIG = """\
 """
 
 FILES = {
-    "params.yaml": "size: 3\n",
+    "params.yaml": "size: 3\nmany: 1e3\n",
+    "far/more.yaml": "only: {rate: 0.5, on: true}\nsize: 9\n",
     "names.yaml": "metric: scores.json\nkinds: [x, y]\npeople:\n  ann: {home: ann}\n"
     "  bob: {home: homes/bob}\n",
     ".dvcignore": "*.tmp\n!keep.tmp\nleft/\n/data/deep/no*\n",
@@ -112,8 +131,8 @@ def made(tmp_path_factory):
     write(folder, FILES)
     write(folder, {"dvc.yaml": PIPELINE, ".dvc/config": CONFIG})
     write(top, {"elsewhere/source.csv": "9\n"})
-    dvc("add", "--quiet", "data", "raw.csv", ".hidden/h.csv", "build/b.csv", cwd=folder)
-    dvc("repro", "--quiet", "--all-pipelines", cwd=folder)
+    dvc("add", "data", "raw.csv", ".hidden/h.csv", "build/b.csv", cwd=folder)
+    dvc("repro", "--all-pipelines", cwd=folder)
     dvc("push", "--quiet", cwd=folder)
     dvc("import-url", "--no-download", top / "elsewhere" / "source.csv", cwd=folder)
     pipeline = folder / "dvc.yaml"
@@ -166,7 +185,7 @@ def test_a_pull_brings_what_dvc_brings(made, tmp_path, run_iris):
     assert expected.pop("source.csv")[0] == b"9\n", "DVC gets it from its source"
     assert "local" not in expected
     assert visible(ours) == expected
-    for name in ("out/plain", "each-b", "homes/bob/own", "grid-2-y", "far", ".hidden/h.csv"):
+    for name in ("out/plain", "each-b", "homes/bob/own", "grid-2-y", "away", ".hidden/h.csv"):
         assert name in expected
     assert (ours / "scores.json").read_text() == "mine\n"
     assert run_iris("pull", cwd=ours).stdout.count("fetched") == 0

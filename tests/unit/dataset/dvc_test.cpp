@@ -12,6 +12,7 @@
 #include "dataset/ignore.hpp"
 #include "dataset/listing.hpp"
 #include "dataset/pull.hpp"
+#include "dataset/template.hpp"
 
 namespace iris::dataset {
 namespace {
@@ -162,6 +163,23 @@ TEST(DvcConfig, ARepositoryDoesNotChooseWhoSeesTheUsersPassword) {
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("--allow-endpoint"), std::string::npos);
   EXPECT_TRUE(open_dvc_remote(repository, "r", {.token_hosts = {"other.example"}}));
+}
+
+TEST(Template, ResolvesWhatIsCertain) {
+  TemplateValues values;
+  values.merge(YAML::Load("{a: {b: [x, '02']}, n: 1e3, yes: True, half: 0.5, loop: &l [*l, *l]}"));
+  values.merge(YAML::Load("{a: {c: later}, half: 7}"));
+  const auto text = [&](const char* written) {
+    return values.resolve(written).value_or("not known");
+  };
+  EXPECT_EQ(text("${a.b[0]}/${ a.b[1] }-${a.c}"), "x/02-later");
+  EXPECT_EQ(text("${yes}${half}"), "true0.5");
+  for (const char* written : {"${n}", "${a}", "${gone}", "${a.b[7]}", "\\${half}", "${", "${}"}) {
+    EXPECT_EQ(text(written), "not known") << written;
+  }
+  // An alias may stand for more than there is memory for.
+  EXPECT_EQ(foreach_items(values, YAML::Load("${loop}")).value().size(), 2U);
+  EXPECT_FALSE(values.resolve_node(YAML::Load("&l [*l, *l, '${half}']")));
 }
 
 TEST(Ignore, FollowsGitignore) {
