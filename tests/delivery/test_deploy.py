@@ -16,7 +16,8 @@ KUBECTL = """\
 #!/usr/bin/env bash
 echo "$*" >> "$KUBECTL_CALLS"
 case "$*" in
-  *'get deployment/iris-api'*) echo "$KUBECTL_BEFORE" ;;
+  *'get deployment/iris-api'*'io/revision}') cat "$KUBECTL_REVISION" ;;
+  'apply '*) printf %s "$KUBECTL_AFTER" > "$KUBECTL_REVISION"; exit "$KUBECTL_APPLY" ;;
   *'rollout status'*) [ -f "$KUBECTL_CALLS.undone" ] || exit "$KUBECTL_ROLLOUT" ;;
   *'rollout undo'*) touch "$KUBECTL_CALLS.undone" ;;
   *'get service'*) printf %s "$KUBECTL_ADDRESS" ;;
@@ -58,15 +59,20 @@ def deploy(repo, tmp_path, service):
     kubectl.write_text(KUBECTL)
     kubectl.chmod(0o755)
 
-    def run(image=IMAGE, before="deployment.apps/iris-api", rollout=0, address=service.address):
+    def run(image=IMAGE, before="7", after="8", apply=0, rollout=0, address=service.address):
+        """`before` and `after` are the Deployment's revision; "" for none."""
         calls = tmp_path / "calls"
+        revision = tmp_path / "revision"
+        revision.write_text(before)
         result = subprocess.run(
             [repo / "scripts" / "deploy", image],
             env={
                 **os.environ,
                 "PATH": f"{kubectl.parent}:{os.environ['PATH']}",
                 "KUBECTL_CALLS": str(calls),
-                "KUBECTL_BEFORE": before,
+                "KUBECTL_REVISION": str(revision),
+                "KUBECTL_AFTER": after,
+                "KUBECTL_APPLY": str(apply),
                 "KUBECTL_ROLLOUT": str(rollout),
                 "KUBECTL_ADDRESS": address,
                 "SMOKE_TIMEOUT_S": "0",
@@ -96,8 +102,8 @@ def test_it_deploys_by_digest_and_says_where(deploy, service, repo):
 def test_a_rollout_that_fails_is_undone(deploy):
     result, calls = deploy(rollout=1)
     assert result.returncode == 1
-    assert "the rollout of" in result.stderr and "the revision before serves on" in result.stderr
-    assert any("rollout undo deployment/iris-api" in call for call in calls)
+    assert "the rollout of" in result.stderr and "the revision before, 7, serves on" in result.stderr
+    assert any("rollout undo deployment/iris-api --to-revision 7" in call for call in calls)
 
 
 def test_a_first_rollout_that_fails_leaves_nothing(deploy):
@@ -113,6 +119,22 @@ def test_a_service_that_answers_500_is_undone(deploy, service):
     assert "expected 200" in result.stderr
     assert result.stdout == ""
     assert any("rollout undo" in call for call in calls)
+
+
+def test_what_did_not_change_the_template_undoes_no_other_release(deploy, service):
+    """The same image again: the revision before the last is not what this deployment replaced."""
+    service.status = 500
+    result, calls = deploy(before="7", after="7")
+    assert result.returncode == 1
+    assert "nothing to undo: the Deployment's template is the one from before, revision 7" in result.stderr
+    assert not any("undo" in call or "delete" in call for call in calls)
+
+
+@pytest.mark.parametrize(("after", "undone"), [("7", False), ("8", True)])
+def test_of_manifests_that_are_refused_only_what_was_applied_is_undone(deploy, after, undone):
+    result, calls = deploy(before="7", after=after, apply=1)
+    assert result.returncode == 1
+    assert any("--to-revision 7" in call for call in calls) == undone
 
 
 def test_a_service_without_an_address_is_undone(deploy):
