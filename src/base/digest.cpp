@@ -1,7 +1,9 @@
 #include "base/digest.hpp"
 
 #include <nettle/base64.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -79,9 +81,18 @@ Result<std::string> md5_hex_of_file(const std::string& path) {
   if (!file) return input_error("{}: cannot open: {}", path, std::strerror(errno));
   auto digest = Digest::md5();
   std::array<char, 64 * 1024> buffer{};
+  struct stat status {};
+  if (::fstat(::fileno(file.get()), &status) != 0) {
+    return input_error("{}: cannot read: {}", path, std::strerror(errno));
+  }
+  // What the kernel makes up while it is read, as in /proc, may have no end.
+  auto left = static_cast<std::uint64_t>(status.st_size);
   std::size_t size = 0;
-  while ((size = std::fread(buffer.data(), 1, buffer.size(), file.get())) > 0) {
+  while (left > 0 &&
+         (size = std::fread(buffer.data(), 1, std::min<std::uint64_t>(left, buffer.size()),
+                            file.get())) > 0) {
     digest.update({buffer.data(), size});
+    left -= size;
   }
   if (std::ferror(file.get()) != 0) {
     return input_error("{}: cannot read: {}", path, std::strerror(errno));

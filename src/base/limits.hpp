@@ -12,6 +12,8 @@ inline constexpr std::size_t kTokenBytes = 4096;                   // a bearer t
 inline constexpr std::size_t kModelBytes = std::size_t{512} << 20;
 
 inline constexpr std::size_t kStages = 10'000;  // that one foreach or matrix of dvc.yaml makes
+inline constexpr std::size_t kTemplateNodes = 50'000;  // of values, resolved for one dvc.yaml
+inline constexpr std::size_t kValueBytes = std::size_t{8} << 20;  // of all files that its vars name
 inline constexpr std::size_t kObjectBytes = std::size_t{1} << 40;  // one object of a remote
 inline constexpr std::size_t kDirectoryFiles = 1'000'000;          // files of one DVC directory
 inline constexpr std::size_t kDirectoryBytes = std::size_t{128} << 20;  // and of its listing

@@ -270,7 +270,8 @@ Command doctor_command() {
             ->check(CLI::Range(1, 128))
             ->capture_default_str();
         app.add_option("--allow-endpoint", options->token_hosts,
-                       "A host other than Google's that may see the token (repeatable)");
+                       "A host that may see the token or the password (repeatable)")
+            ->allow_extra_args(false);
         app.add_flag("--json", options->json, "Print one JSON object instead of text");
         return [options](Context&) { return run_doctor(*options); };
       }};

@@ -120,7 +120,8 @@ Command pull_command() {
             ->check(CLI::Range(1, 128))
             ->capture_default_str();
         app.add_option("--allow-endpoint", options->token_hosts,
-                       "A host other than Google's that may see the token (repeatable)");
+                       "A host that may see the token or the password (repeatable)")
+            ->allow_extra_args(false);
         app.add_flag("--json", options->json, "Print one JSON object instead of text");
         return [options](Context& context) { return run_pull(*options, context); };
       }};

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -48,16 +49,22 @@ Result<Draft> Draft::copy_of(const fs::path& source, const fs::path& folder) {
   auto draft = in(folder);
   if (!draft) return draft;
 
+  struct stat status {};
+  if (::fstat(from.get(), &status) != 0) {
+    return input_error("{}: cannot read: {}", source.string(), std::strerror(errno));
+  }
+  auto left = static_cast<std::size_t>(status.st_size);  // as digest_of_file() reads it
   auto digest = Digest::md5();
   std::vector<char> buffer(std::size_t{1} << 20);
   while (true) {
-    const ssize_t size = ::read(from.get(), buffer.data(), buffer.size());
+    const ssize_t size = ::read(from.get(), buffer.data(), std::min(left, buffer.size()));
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return input_error("{}: cannot read: {}", source.string(), std::strerror(errno));
     if (size == 0) {
       draft->md5_ = digest.hex();
       return draft;
     }
+    left -= static_cast<std::size_t>(size);
     digest.update({buffer.data(), static_cast<std::size_t>(size)});
     if (!write_all(draft->fd_.get(), {buffer.data(), static_cast<std::size_t>(size)})) {
       return cannot_write(folder, errno);

@@ -163,24 +163,47 @@ void read_out(YamlReader& yaml, const YAML::Node& node, const std::string& named
   outs.push_back(std::move(out));
 }
 
+// The files that `vars` names: each is read once, and all of them are bounded.
+class ValueFiles {
+ public:
+  explicit ValueFiles(const DvcFileReader& read_file) : read_file_(read_file) {}
+
+  // A map; nothing when it is none, or unknown.
+  std::optional<YAML::Node> read(const fs::path& path) {
+    const auto [known, added] = files_.try_emplace(path.generic_string());
+    if (!added || !read_file_ || left_ == 0) return known->second;
+    const auto text = read_file_(path);
+    if (!text) return std::nullopt;
+    if (text->size() > left_) {
+      left_ = 0;
+      return std::nullopt;
+    }
+    left_ -= text->size();
+    const auto file = YamlReader::load(*text, path.string());
+    if (file && file->IsMap()) known->second = *file;
+    return known->second;
+  }
+
+ private:
+  const DvcFileReader& read_file_;
+  std::map<std::string, std::optional<YAML::Node>> files_;
+  std::size_t left_ = limits::kValueBytes;
+};
+
 // Adds what the first files hold, and what `vars` names: maps, and files with a colon and keys.
 void add_values(TemplateValues& values, const YAML::Node& vars, const fs::path& folder,
-                const DvcFileReader& read_file, const std::vector<std::string>& first = {}) {
+                ValueFiles& files, const std::vector<std::string>& first = {}) {
   const auto add_file = [&](const std::string& written) {
-    if (!read_file) return;
     const auto colon = written.find(':');
-    const auto text = read_file((folder / written.substr(0, colon)).lexically_normal());
-    const auto file = text ? YamlReader::load(*text, written) : tl::unexpected(Error{});
-    if (!file || !file->IsMap()) return;
+    const auto file = files.read((folder / written.substr(0, colon)).lexically_normal());
+    if (!file) return;
     if (colon == std::string::npos) return values.merge(*file);
     for (std::size_t begin = colon + 1; begin < written.size();) {
       const std::size_t end = std::min(written.find(',', begin), written.size());
       const std::string key = written.substr(begin, end - begin);
       begin = end + 1;
-      if (!std::as_const(*file)[key].IsDefined()) continue;
-      YAML::Node one(YAML::NodeType::Map);
-      one[key] = (*file)[key];
-      values.merge(one);
+      const YAML::Node value = std::as_const(*file)[key];
+      if (value.IsDefined() && values.spend(1)) values.merge(key, value);
     }
   };
   for (const std::string& file : first) add_file(file);
@@ -219,14 +242,14 @@ void read_stage_outs(YamlReader& yaml, const YAML::Node& list, const TemplateVal
 }
 
 void read_stage(YamlReader& yaml, const YAML::Node& definition, TemplateValues values,
-                const DvcFileReader& read_file, StageFlags& stage) {
+                ValueFiles& files, StageFlags& stage) {
   if (!definition.IsDefined() || !definition.IsMap()) return;
   if (const YAML::Node wdir = definition["wdir"]; wdir.IsDefined()) {
     const auto known = values.resolve(yaml.text(wdir));
     stage.wdir = known.value_or("");
     stage.templated = !known;
   }
-  add_values(values, definition["vars"], stage.wdir, read_file);
+  add_values(values, definition["vars"], stage.wdir, files);
   yaml.each(definition, [&](const std::string& part, const YAML::Node& content) {
     if (part == "outs" || part == "metrics" || part == "plots") {
       read_stage_outs(yaml, content, values, stage);
@@ -241,7 +264,8 @@ std::map<std::string, StageFlags> read_pipeline(YamlReader& yaml, const YAML::No
   std::map<std::string, StageFlags> stages;
   if (root.IsNull()) return stages;
   TemplateValues values;
-  if (root.IsMap()) add_values(values, root["vars"], "", read_file, {"params.yaml"});
+  ValueFiles files(read_file);
+  if (root.IsMap()) add_values(values, root["vars"], "", files, {"params.yaml"});
   yaml.each(root, [&](const std::string& key, const YAML::Node& value) {
     if (key != "stages") return;
     yaml.each(value, [&](const std::string& name, const YAML::Node& definition) {
@@ -254,10 +278,9 @@ std::map<std::string, StageFlags> read_pipeline(YamlReader& yaml, const YAML::No
                          : matrix.IsDefined() ? matrix_items(values, matrix)
                                               : std::nullopt;
       if (!items)
-        return read_stage(yaml, body, generated ? TemplateValues() : values, read_file,
-                          stages[name]);
+        return read_stage(yaml, body, generated ? TemplateValues() : values, files, stages[name]);
       for (const TemplateItem& item : *items) {
-        read_stage(yaml, body, item.values, read_file, stages[name + "@" + item.name]);
+        read_stage(yaml, body, item.values, files, stages[name + "@" + item.name]);
       }
     });
   });

@@ -37,7 +37,8 @@ struct DvcConfigFile {
 struct DvcRemote {
   remote::RemoteSettings settings{};
   bool secret_is_users = false;       // the password is from the user's own configuration
-  bool place_is_repositorys = false;  // the URL, or the check of its host, is the repository's
+  bool place_is_repositorys = false;  // the URL is the repository's
+  bool tls_is_repositorys = false;    // so is the choice to check the server's certificate or not
 };
 
 struct DvcRepository {

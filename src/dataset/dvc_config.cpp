@@ -75,7 +75,7 @@ void set_remote_value(const ConfigEntry& entry, const DvcConfigFile& file, DvcRe
     remote.settings.options[entry.key] = entry.value;
   }
   if (entry.key == "password") remote.secret_is_users = file.is_users;
-  if (entry.key == "ssl_verify" && !file.is_users) remote.place_is_repositorys = true;
+  if (entry.key == "ssl_verify" && !file.is_users) remote.tls_is_repositorys = true;
 }
 
 Result<void> set_value(const ConfigEntry& entry, const DvcConfigFile& file,
@@ -144,6 +144,7 @@ Result<DvcRemote> find_remote(const DvcRepository& repository, const std::string
     const DvcRemote& base = found->second;
     auto& options = remote.settings.options;
     if (options.count("password") == 0) remote.secret_is_users = base.secret_is_users;
+    remote.tls_is_repositorys = remote.tls_is_repositorys || base.tls_is_repositorys;
     options.insert(base.settings.options.begin(), base.settings.options.end());
     const std::string& url = base.settings.url;
     constexpr std::string_view kReference = "remote://";
@@ -165,7 +166,8 @@ Result<DvcRemote> find_remote(const DvcRepository& repository, const std::string
 bool may_see_password(const DvcRemote& remote, const std::vector<std::string>& allowed) {
   const std::string& url = remote.settings.url;
   const bool is_web = url.starts_with("http://") || url.starts_with("https://");
-  return !is_web || !remote.secret_is_users || !remote.place_is_repositorys ||
+  const bool is_repositorys = remote.place_is_repositorys || remote.tls_is_repositorys;
+  return !is_web || !remote.secret_is_users || !is_repositorys ||
          remote::may_see_token(url, allowed);
 }
 
@@ -188,6 +190,10 @@ Result<void> read_dvc_configs(DvcRepository& repository) {
     file.folder = fs::absolute(file.folder, code);
     const fs::path path = file.folder / (is_local ? "config.local" : "config");
     if (!fs::exists(path, code)) continue;
+    // A link would make the user's own file a repository's, or another's this one's.
+    if (!file.is_users && (fs::is_symlink(path, code) || fs::is_symlink(file.folder, code))) {
+      return input_error("{}: found a link, expected a file of the repository", path.string());
+    }
     if (file.name.empty()) file.name = path.string();
     const auto text = read_file(path.string(), limits::kConfigBytes);
     if (!text) return tl::unexpected(text.error());

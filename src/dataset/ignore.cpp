@@ -1,6 +1,7 @@
 #include "dataset/ignore.hpp"
 
 #include <algorithm>
+#include <climits>
 #include <optional>
 #include <utility>
 
@@ -97,7 +98,7 @@ std::vector<IgnoreRule> parse_ignore_rules(std::string_view text) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
     std::string_view line = without_trailing_blanks(text.substr(begin, end - begin));
     begin = end + 1;
-    if (line.empty() || line.front() == '#') continue;
+    if (line.empty() || line.front() == '#' || line.size() > PATH_MAX) continue;
     IgnoreRule rule;
     if (line.front() == '!') {
       rule.negated = true;
@@ -114,7 +115,7 @@ std::vector<IgnoreRule> parse_ignore_rules(std::string_view text) {
   return rules;
 }
 
-bool rule_matches(const IgnoreRule& rule, const std::vector<std::string>& parts, bool folder) {
+bool rule_matches(const IgnoreRule& rule, std::span<const std::string> parts, bool folder) {
   if (rule.folders_only && !folder) return false;
   std::size_t r = 0;
   std::size_t p = 0;
@@ -141,12 +142,12 @@ bool rule_matches(const IgnoreRule& rule, const std::vector<std::string>& parts,
 IgnoreFiles::IgnoreFiles(fs::path root, std::string file_name, std::string_view first)
     : root_(std::move(root)), file_name_(std::move(file_name)), first_(parse_ignore_rules(first)) {}
 
-const std::vector<IgnoreRule>& IgnoreFiles::rules_of(const fs::path& folder) {
+const std::vector<IgnoreRule>& IgnoreFiles::rules_of(const std::string& folder) {
   const auto known = rules_.find(folder);
   if (known != rules_.end()) return known->second;
   std::vector<IgnoreRule> rules;
   if (folder == root_) rules = first_;
-  const fs::path file = folder / file_name_;
+  const fs::path file = fs::path(folder) / file_name_;
   std::error_code missing;
   if (fs::is_regular_file(file, missing)) {
     auto more = parse_ignore_rules(read_file(file.string(), limits::kConfigBytes).value_or(""));
@@ -163,21 +164,28 @@ bool IgnoreFiles::ignores(const fs::path& path, bool folder) {
   const auto parts = split(path.lexically_relative(root_).generic_string());
   if (parts.empty() || parts.front() == ".." || parts.front() == ".") return false;
   for (std::size_t size = 1; size <= parts.size(); ++size) {
-    const bool is_folder = folder || size < parts.size();
-    bool ignored = false;
-    fs::path above = root_;
-    for (std::size_t depth = 0; depth < size; ++depth) {
-      const std::vector<std::string> below(parts.begin() + static_cast<std::ptrdiff_t>(depth),
-                                           parts.begin() + static_cast<std::ptrdiff_t>(size));
-      for (const IgnoreRule& rule : rules_of(above)) {
-        if (rule.negated == ignored && rule_matches(rule, below, is_folder))
-          ignored = !rule.negated;
-      }
-      above /= parts[depth];
-    }
-    if (ignored) return true;
+    if (ignores_itself(std::span(parts).first(size), folder || size < parts.size())) return true;
   }
   return false;
+}
+
+bool IgnoreFiles::ignores_itself(std::span<const std::string> parts, bool folder) {
+  std::string below;
+  for (const std::string& part : parts) below += "/" + part;
+  const auto known = verdicts_.find(below);
+  if (known != verdicts_.end()) return known->second;
+  bool ignored = false;
+  std::string above = root_.string();
+  for (std::size_t depth = 0; depth < parts.size(); ++depth) {
+    for (const IgnoreRule& rule : rules_of(above)) {
+      if (rule.negated == ignored && rule_matches(rule, parts.subspan(depth), folder)) {
+        ignored = !rule.negated;
+      }
+    }
+    above += "/" + parts[depth];
+  }
+  if (folder) verdicts_.emplace(std::move(below), ignored);
+  return ignored;
 }
 
 }  // namespace iris::dataset

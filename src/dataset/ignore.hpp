@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +23,7 @@ struct IgnoreRule {
 
 std::vector<IgnoreRule> parse_ignore_rules(std::string_view text);
 // `parts` are those of a path from the folder that the rule's file is in.
-bool rule_matches(const IgnoreRule& rule, const std::vector<std::string>& parts, bool folder);
+bool rule_matches(const IgnoreRule& rule, std::span<const std::string> parts, bool folder);
 
 class IgnoreFiles {
  public:
@@ -33,12 +34,15 @@ class IgnoreFiles {
   bool ignores(const std::filesystem::path& path, bool folder);
 
  private:
-  const std::vector<IgnoreRule>& rules_of(const std::filesystem::path& folder);
+  const std::vector<IgnoreRule>& rules_of(const std::string& folder);
+  // Whether a rule names it, whatever becomes of the folders above.
+  bool ignores_itself(std::span<const std::string> parts, bool folder);
 
   std::filesystem::path root_;
   std::string file_name_;
   std::vector<IgnoreRule> first_;
-  std::map<std::filesystem::path, std::vector<IgnoreRule>> rules_;  // by folder
+  std::map<std::string, std::vector<IgnoreRule>> rules_;  // by folder
+  std::map<std::string, bool> verdicts_;                  // of folders
 };
 
 // What DVC leaves out of a repository.

@@ -1,5 +1,7 @@
 #include "dataset/object.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -51,8 +53,17 @@ Result<std::string> digest_of_file(const std::string& path, bool dvc2) {
   auto digest = Digest::md5();
   std::vector<char> buffer(kChunkBytes);
   std::string text;
+  struct stat status {};
+  if (::fstat(::fileno(file.get()), &status) != 0) {
+    return input_error("{}: cannot read: {}", path, std::strerror(errno));
+  }
+  // What the kernel makes up while it is read, as in /proc, may have no end.
+  auto left = static_cast<std::uint64_t>(status.st_size);
   std::size_t size = 0;
-  while ((size = std::fread(buffer.data(), 1, buffer.size(), file.get())) > 0) {
+  while (left > 0 &&
+         (size = std::fread(buffer.data(), 1, std::min<std::uint64_t>(left, buffer.size()),
+                            file.get())) > 0) {
+    left -= size;
     const std::string_view chunk(buffer.data(), size);
     if (is_text(chunk)) {
       without_carriage_returns(chunk, text);
@@ -76,6 +87,22 @@ bool file_matches(const std::filesystem::path& path, const ObjectId& object) {
   if (!is_file(path)) return false;
   const auto found = digest_of_file(path.string(), object.dvc2);
   return found && *found == object.md5;
+}
+
+Result<bool> object_matches(const std::filesystem::path& cache, const ObjectId& object) {
+  namespace fs = std::filesystem;
+  fs::path at = cache;
+  for (const fs::path& part : fs::path(object.key()).parent_path()) {
+    at /= part;
+    std::error_code ignored;
+    if (fs::is_symlink(at, ignored)) {
+      return input_error("{}: found a link, expected a folder of the cache; remove it",
+                         at.string());
+    }
+  }
+  const fs::path file = cache / object.key();
+  std::error_code ignored;
+  return !fs::is_symlink(file, ignored) && file_matches(file, object);
 }
 
 }  // namespace iris::dataset

@@ -34,5 +34,8 @@ Result<std::string> digest_of_file(const std::string& path, bool dvc2);
 bool is_file(const std::filesystem::path& path);
 // True when there is a regular file with this digest.
 bool file_matches(const std::filesystem::path& path, const ObjectId& object);
+// The same of the object in the cache, which is no link: a repository could make one of the user's
+// files its object. Fails when a folder within the cache is a link.
+Result<bool> object_matches(const std::filesystem::path& cache, const ObjectId& object);
 
 }  // namespace iris::dataset

@@ -181,6 +181,7 @@ class Puller {
   void compare(File& file) {
     file.matches = file_matches(file.target, file.object);
     if (!file.matches) return;
+    if (is_file(repository_.cache / file.object.key())) return;
     if (auto kept = keep(file.target, file.object); !kept) file.error = kept.error();
   }
 
@@ -202,7 +203,9 @@ class Puller {
   // Puts a file's content into the cache, unless it is there.
   Result<void> keep(const fs::path& file, const ObjectId& object) {
     const fs::path cached = repository_.cache / object.key();
-    if (is_file(cached)) return {};
+    const auto known = object_matches(repository_.cache, object);
+    if (!known) return tl::unexpected(known.error());
+    if (*known) return {};
     auto draft = Draft::copy_of(file, cached.parent_path());
     if (!draft) return tl::unexpected(draft.error());
     // The file may have changed since its digest was taken.

@@ -1,7 +1,9 @@
 #include "dataset/template.hpp"
 
 #include <algorithm>
+#include <span>
 #include <string_view>
+#include <utility>
 
 #include "base/limits.hpp"
 
@@ -9,8 +11,8 @@ namespace iris::dataset {
 namespace {
 
 // Of what one template may expand to: aliases of YAML make much out of little.
-constexpr std::size_t kNodes = 10 * limits::kStages;
 constexpr int kDeepest = 64;
+constexpr std::size_t kCopyNodes = 25;  // what a node that is made anew counts as
 
 bool is_whole_number(std::string_view text) {
   if (text.starts_with('-')) text.remove_prefix(1);
@@ -45,7 +47,7 @@ std::optional<std::vector<std::string>> parts_of(std::string_view expression) {
   return parts;
 }
 
-std::optional<YAML::Node> find_in(YAML::Node node, const std::vector<std::string>& parts) {
+std::optional<YAML::Node> find_in(YAML::Node node, std::span<const std::string> parts) {
   for (const std::string& part : parts) {
     constexpr std::size_t kDigits = 6;
     const bool index = is_whole_number(part) && part.size() <= kDigits && part.front() != '-';
@@ -72,19 +74,22 @@ std::optional<std::string> python_text(const YAML::Node& scalar) {
   return text;
 }
 
-TemplateValues TemplateValues::with(const std::string& name, const YAML::Node& value) const {
-  YAML::Node layer(YAML::NodeType::Map);
-  layer[name] = value;
+TemplateValues TemplateValues::with(std::vector<std::string> name, const YAML::Node& value) const {
   TemplateValues more = *this;
-  more.layers_.insert(more.layers_.begin(), layer);
+  more.layers_.insert(more.layers_.begin(), {std::move(name), value});
   return more;
 }
 
 std::optional<YAML::Node> TemplateValues::find(const std::string& expression) const {
   const auto parts = parts_of(expression);
   if (!parts) return std::nullopt;
-  for (const YAML::Node& layer : layers_) {
-    if (auto found = find_in(layer, *parts)) return found;
+  for (const Layer& layer : layers_) {
+    const std::size_t named = layer.name.size();
+    if (parts->size() < named ||
+        !std::equal(layer.name.begin(), layer.name.end(), parts->begin())) {
+      continue;
+    }
+    if (auto found = find_in(layer.value, std::span(*parts).subspan(named))) return found;
   }
   return std::nullopt;
 }
@@ -107,14 +112,27 @@ std::optional<std::string> TemplateValues::resolve(const std::string& text) cons
 }
 
 std::optional<YAML::Node> TemplateValues::resolve_node(const YAML::Node& node) const {
-  std::size_t budget = kNodes;
-  return resolve_within(node, budget, 0);
+  return has_template(node, 0) ? resolve_within(node, 0) : std::optional(node);
 }
 
-std::optional<YAML::Node> TemplateValues::resolve_within(const YAML::Node& node,
-                                                         std::size_t& budget, int depth) const {
-  if (budget == 0 || depth == kDeepest) return std::nullopt;
-  --budget;
+bool TemplateValues::spend(std::size_t nodes) const {
+  if (*left_ < nodes) return false;
+  *left_ -= nodes;
+  return true;
+}
+
+// True also for what is too deep or too much to say, which resolve_within() gives up.
+bool TemplateValues::has_template(const YAML::Node& node, int depth) const {
+  if (depth == kDeepest || !spend(1)) return true;
+  if (node.IsScalar()) return node.Scalar().find(kTemplate) != std::string::npos;
+  for (const auto& entry : node) {
+    if (has_template(node.IsMap() ? entry.second : YAML::Node(entry), depth + 1)) return true;
+  }
+  return false;
+}
+
+std::optional<YAML::Node> TemplateValues::resolve_within(const YAML::Node& node, int depth) const {
+  if (depth == kDeepest || !spend(kCopyNodes)) return std::nullopt;
   if (node.IsScalar()) {
     const std::string& text = node.Scalar();
     if (text.find(kTemplate) == std::string::npos) return node;
@@ -127,8 +145,7 @@ std::optional<YAML::Node> TemplateValues::resolve_within(const YAML::Node& node,
   }
   YAML::Node copy(node.Type());
   for (const auto& entry : node) {
-    const auto value =
-        resolve_within(node.IsMap() ? entry.second : YAML::Node(entry), budget, depth + 1);
+    const auto value = resolve_within(node.IsMap() ? entry.second : YAML::Node(entry), depth + 1);
     if (!value) return std::nullopt;
     if (node.IsMap()) {
       copy[entry.first] = *value;
@@ -142,13 +159,15 @@ std::optional<YAML::Node> TemplateValues::resolve_within(const YAML::Node& node,
 std::optional<std::vector<TemplateItem>> foreach_items(const TemplateValues& values,
                                                        const YAML::Node& list) {
   const auto resolved = values.resolve_node(list);
-  if (!resolved || resolved->size() > limits::kStages) return std::nullopt;
+  if (!resolved || resolved->size() > limits::kStages || !values.spend(resolved->size())) {
+    return std::nullopt;
+  }
   std::vector<TemplateItem> items;
   if (resolved->IsMap()) {
     for (const auto& pair : *resolved) {
       const auto name = python_text(pair.first);
       if (!name) return std::nullopt;
-      items.push_back({*name, values.with("item", pair.second).with("key", pair.first)});
+      items.push_back({*name, values.with({"item"}, pair.second).with({"key"}, pair.first)});
     }
     return items;
   }
@@ -158,7 +177,7 @@ std::optional<std::vector<TemplateItem>> foreach_items(const TemplateValues& val
   for (const auto& item : *resolved) {
     const auto name = nested ? std::to_string(items.size()) : python_text(item);
     if (!name) return std::nullopt;
-    items.push_back({*name, values.with("item", item)});
+    items.push_back({*name, values.with({"item"}, item)});
   }
   return items;
 }
@@ -167,28 +186,27 @@ std::optional<std::vector<TemplateItem>> matrix_items(const TemplateValues& valu
                                                       const YAML::Node& lists) {
   const auto resolved = values.resolve_node(lists);
   if (!resolved || !resolved->IsMap()) return std::nullopt;
-  std::vector<std::pair<std::string, YAML::Node>> combinations{
-      {"", YAML::Node(YAML::NodeType::Map)}};
+  std::vector<TemplateItem> items{{"", values}};
   for (const auto& pair : *resolved) {
     const std::string key = pair.first.Scalar();
     if (!pair.second.IsSequence()) return std::nullopt;
-    if (combinations.size() * pair.second.size() > limits::kStages) return std::nullopt;
-    std::vector<std::pair<std::string, YAML::Node>> longer;
-    for (const auto& [name, chosen] : combinations) {
-      for (std::size_t i = 0; i < pair.second.size(); ++i) {
-        const YAML::Node value = pair.second[i];
+    const std::size_t product = items.size() * pair.second.size();
+    if (product > limits::kStages || !values.spend(product)) return std::nullopt;
+    std::vector<TemplateItem> longer;
+    for (const auto& [name, chosen] : items) {
+      std::size_t i = 0;
+      for (const auto& value : pair.second) {
         const auto text = value.IsScalar() ? python_text(value) : key + std::to_string(i);
+        ++i;
         if (!text) return std::nullopt;
-        YAML::Node more = YAML::Clone(chosen);
-        more[key] = value;
-        longer.emplace_back(name.empty() ? *text : name + "-" + *text, more);
+        longer.push_back(
+            {name.empty() ? *text : name + "-" + *text, chosen.with({"item", key}, value)});
       }
     }
-    combinations = std::move(longer);
+    items = std::move(longer);
   }
-  std::vector<TemplateItem> items;
-  for (const auto& [name, chosen] : combinations) {
-    items.push_back({name, values.with("item", chosen).with("key", YAML::Node(name))});
+  for (TemplateItem& item : items) {
+    item.values = item.values.with({"key"}, YAML::Node(item.name));
   }
   return items;
 }

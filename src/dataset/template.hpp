@@ -9,10 +9,13 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "base/limits.hpp"
 
 namespace iris::dataset {
 
@@ -21,9 +24,16 @@ inline constexpr const char* kTemplate = "${";
 class TemplateValues {
  public:
   // Adds values; those that are there already stay.
-  void merge(const YAML::Node& map) { layers_.push_back(map); }
-  // These values with another one, which hides one of the same name.
-  TemplateValues with(const std::string& name, const YAML::Node& value) const;
+  void merge(const YAML::Node& map) { layers_.push_back({{}, map}); }
+  void merge(const std::string& name, const YAML::Node& value) {
+    layers_.push_back({{name}, value});
+  }
+  // These values with another one, which hides one of the same name. The name is a path of keys.
+  TemplateValues with(std::vector<std::string> name, const YAML::Node& value) const;
+
+  // Takes so many nodes of what may be resolved with these values and all that were made from them;
+  // false when there are no more: a few bytes of YAML may stand for a billion nodes.
+  bool spend(std::size_t nodes) const;
 
   // The text with every template replaced; nothing when one of them is not known.
   std::optional<std::string> resolve(const std::string& text) const;
@@ -33,10 +43,17 @@ class TemplateValues {
 
  private:
   std::optional<YAML::Node> find(const std::string& expression) const;
-  std::optional<YAML::Node> resolve_within(const YAML::Node& node, std::size_t& budget,
-                                           int depth) const;
+  // Values by their names, and maps under no name. A node that is put into another's map would take
+  // all nodes of its document along, each time (yaml-cpp's memory_holder).
+  struct Layer {
+    std::vector<std::string> name;
+    YAML::Node value;
+  };
+  std::optional<YAML::Node> resolve_within(const YAML::Node& node, int depth) const;
+  bool has_template(const YAML::Node& node, int depth) const;
 
-  std::vector<YAML::Node> layers_{};  // maps; the first that has a value wins
+  std::vector<Layer> layers_{};  // the first that has a value wins
+  std::shared_ptr<std::size_t> left_ = std::make_shared<std::size_t>(limits::kTemplateNodes);
 };
 
 // The value as Python writes it in a text; nothing for maps, lists and what is not certain.

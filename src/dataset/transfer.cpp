@@ -22,7 +22,9 @@ class Fetcher {
       auto file = remote::PartialFile::open(partial_path(repository_, object.id), watch());
       if (!file) return tl::unexpected(file.error());
       // Another process may have brought it while we waited for the file.
-      if (file_matches(cached, object.id)) {
+      const auto known = object_matches(repository_.cache, object.id);
+      if (!known) return tl::unexpected(known.error());
+      if (*known) {
         (*file)->discard();
         return {};
       }
@@ -119,7 +121,7 @@ std::vector<std::optional<Error>> fetch_objects(const DvcRepository& repository,
   std::vector<char> is_cached(objects.size());
   for_each_parallel(chosen.size(), options.jobs, [&](std::size_t n) {
     const ObjectId& id = objects[chosen[n]].id;
-    is_cached[chosen[n]] = file_matches(repository.cache / id.key(), id);
+    is_cached[chosen[n]] = object_matches(repository.cache, id).value_or(false);
   });
   std::erase_if(chosen, [&](std::size_t i) { return is_cached[i] != 0; });
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <system_error>
 
 namespace iris::dataset {
@@ -54,6 +55,7 @@ bool is_there(const fs::path& path) {
 
 std::string_view refused_path(std::string_view path) {
   if (path.empty() || path.front() == '/') return "a path within the repository";
+  if (path.size() >= PATH_MAX) return "a path of less than 4,096 bytes";
   for (std::size_t begin = 0; begin <= path.size();) {
     const std::size_t end = std::min(path.find('/', begin), path.size());
     if (const auto why = refused_part(path.substr(begin, end - begin)); !why.empty()) return why;

@@ -1,6 +1,7 @@
 #include "remote/gs_upload.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -139,6 +140,11 @@ Result<void> ResumableUpload::begin() {
   if (answer->status / 100 != 2 || session_.empty()) {
     return tl::unexpected(error_of(*answer, target_.place));
   }
+  if (origin_of(session_) != origin_of(target_.url)) {
+    session_.clear();
+    return environment_error("{}: found an upload session at another server, expected one at {}",
+                             target_.place, origin_of(target_.url));
+  }
   stand_at(0);
   save_session();
   return {};
@@ -201,7 +207,14 @@ void ResumableUpload::save_session() const {
   if (upload_.session.empty()) return;
   std::error_code ignored;
   std::filesystem::create_directories(upload_.session.parent_path(), ignored);
-  const Fd file(::open(upload_.session.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  // A repository may hold a link of this name, which must not lead the text elsewhere.
+  const Fd file(::open(upload_.session.c_str(),
+                       O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+      status.st_nlink != 1 || ::ftruncate(file.get(), 0) != 0) {
+    return;
+  }
   const std::string text = Json{
       {"place", target_.place},
       {"md5", upload_.md5},

@@ -131,6 +131,10 @@ class Run:
     def pid(self):
         return self.process.pid
 
+    def is_under_load(self):
+        """A wrk alone only tells what it would send, before there is a replica."""
+        return self.children("serve") and self.children("wrk")
+
     def children(self, word=None):
         """Ids of live children whose command line has the word."""
         found = []
@@ -231,7 +235,7 @@ def test_a_run_scales_up_and_its_counts_reconcile(start, experiment, tmp_path):
 
 def test_a_replica_that_is_killed_is_replaced_and_said(start, experiment, tmp_path):
     run = start(*arguments(experiment(["one"], duration="5s"), tmp_path / "out"))
-    run.wait_for(lambda: run.children("wrk"), "load")
+    run.wait_for(run.is_under_load, "load")
     time.sleep(1)
     (victim,) = run.children("serve")
     os.kill(victim, signal.SIGKILL)
@@ -280,7 +284,7 @@ def test_after_sigkill_the_children_are_gone_and_the_next_run_tidies_up(
 ):
     path = experiment(["one"], duration="30s")
     killed = start(*arguments(path, tmp_path / "out"))
-    killed.wait_for(lambda: killed.children("wrk"), "load")
+    killed.wait_for(killed.is_under_load, "load")
     children = killed.children()
     assert len(children) == 2
     killed.process.kill()

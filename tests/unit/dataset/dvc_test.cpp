@@ -165,6 +165,17 @@ TEST(DvcConfig, ARepositoryDoesNotChooseWhoSeesTheUsersPassword) {
   EXPECT_TRUE(open_dvc_remote(repository, "r", {.token_hosts = {"other.example"}}));
 }
 
+TEST(DvcConfig, ARepositoryDoesNotSwitchOffTheCheckOfTheServer) {
+  DvcRepository repository;
+  const DvcConfigFile users{"users", "/home/u/.config/dvc", true};
+  ASSERT_TRUE(read_dvc_config("['remote \"mine\"']\nurl = https://mine.example\npassword = p\n",
+                              users, repository));
+  ASSERT_TRUE(read_dvc_config("['remote \"r\"']\nurl = remote://mine/a\n", kFile, repository));
+  EXPECT_TRUE(open_dvc_remote(repository, "r", {}));
+  ASSERT_TRUE(read_dvc_config("['remote \"r\"']\nssl_verify = false\n", kFile, repository));
+  EXPECT_FALSE(open_dvc_remote(repository, "r", {}));
+}
+
 TEST(Template, ResolvesWhatIsCertain) {
   TemplateValues values;
   values.merge(YAML::Load("{a: {b: [x, '02']}, n: 1e3, yes: True, half: 0.5, loop: &l [*l, *l]}"));

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -356,6 +357,31 @@ TEST_F(GsRemoteTest, ALargeUploadGoesOnWhereTheServiceStands) {
   EXPECT_EQ(server.asked().size(), 4U);
   EXPECT_EQ(told_, 16);
   EXPECT_FALSE(fs::exists(folder_ + "/session"));
+}
+
+TEST_F(GsRemoteTest, ASessionIsNeverWrittenThroughALink) {
+  const std::string content = "0123456789abcdef";
+  std::ofstream(folder_ + "/mine") << "mine";
+  fs::create_symlink(folder_ + "/mine", folder_ + "/session");
+  StandIn* self = nullptr;
+  StandIn server([&](const Asked&, int number) {
+    if (number > 0) return answer(503, "");
+    return answer(200, "", "Location: " + self->url() + "/session?upload_id=x\r\n");
+  });
+  self = &server;
+  EXPECT_FALSE(open(server).value()->put("ab/cd", upload(content)));
+  EXPECT_EQ(fs::file_size(folder_ + "/mine"), 4U);
+}
+
+TEST_F(GsRemoteTest, ASessionAtAnotherServerIsRefused) {
+  StandIn server([&](const Asked&, int) {
+    return answer(200, "", "Location: http://elsewhere.example/session?upload_id=hidden\r\n");
+  });
+  const auto refused = open(server).value()->put("ab/cd", upload("0123456789abcdef"));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("an upload session at another server"), std::string::npos)
+      << refused.error().message;
+  EXPECT_EQ(server.asked().size(), 1U);
 }
 
 TEST_F(GsRemoteTest, ALargeUploadIsContinuedByTheNextRunAndItsSessionIsNotShown) {
