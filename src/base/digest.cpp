@@ -1,15 +1,11 @@
 #include "base/digest.hpp"
 
 #include <nettle/base64.h>
-#include <sys/stat.h>
 
-#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdint>
-#include <cstdio>
-#include <cstring>
-#include <memory>
+
+#include "base/file.hpp"
 
 namespace iris {
 
@@ -77,26 +73,9 @@ std::string sha256_base64(std::string_view bytes) {
 }
 
 Result<std::string> md5_hex_of_file(const std::string& path) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
-  if (!file) return input_error("{}: cannot open: {}", path, std::strerror(errno));
   auto digest = Digest::md5();
-  std::array<char, 64 * 1024> buffer{};
-  struct stat status {};
-  if (::fstat(::fileno(file.get()), &status) != 0) {
-    return input_error("{}: cannot read: {}", path, std::strerror(errno));
-  }
-  // What the kernel makes up while it is read, as in /proc, may have no end.
-  auto left = static_cast<std::uint64_t>(status.st_size);
-  std::size_t size = 0;
-  while (left > 0 &&
-         (size = std::fread(buffer.data(), 1, std::min<std::uint64_t>(left, buffer.size()),
-                            file.get())) > 0) {
-    digest.update({buffer.data(), size});
-    left -= size;
-  }
-  if (std::ferror(file.get()) != 0) {
-    return input_error("{}: cannot read: {}", path, std::strerror(errno));
-  }
+  const auto read = read_chunks(path, [&](std::string_view chunk) { digest.update(chunk); });
+  if (!read) return tl::unexpected(read.error());
   return digest.hex();
 }
 

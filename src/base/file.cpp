@@ -90,12 +90,12 @@ Result<std::string> read_pipe(const std::string& path, int descriptor, std::size
   return bytes;
 }
 
-// Fills `bytes` as far as the file goes; how far, or -1.
-ssize_t read_from_begin(int descriptor, std::string& bytes) {
+// Fills `bytes` from the file's `offset`th on, as far as it goes; how far, or -1.
+ssize_t read_from(int descriptor, std::size_t offset, std::string& bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
-    const ssize_t size =
-        ::pread(descriptor, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+    const ssize_t size = ::pread(descriptor, bytes.data() + done, bytes.size() - done,
+                                 static_cast<off_t>(offset + done));
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return -1;
     if (size == 0) break;
@@ -147,7 +147,7 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes, In
 Result<std::string> read_input(const InputFile& file, const std::string& path) {
   std::string bytes(file.bytes, '\0');
   // A file that shrank meanwhile is what is left of it.
-  const ssize_t done = read_from_begin(file.descriptor.get(), bytes);
+  const ssize_t done = read_from(file.descriptor.get(), 0, bytes);
   if (done < 0) return input_error("{}: cannot read: {}", path, std::strerror(errno));
   bytes.resize(static_cast<std::size_t>(done));
   return bytes;
@@ -155,9 +155,25 @@ Result<std::string> read_input(const InputFile& file, const std::string& path) {
 
 std::string read_head(const InputFile& file, std::size_t bytes) {
   std::string head(std::min(bytes, file.bytes), '\0');
-  const ssize_t done = read_from_begin(file.descriptor.get(), head);
+  const ssize_t done = read_from(file.descriptor.get(), 0, head);
   head.resize(static_cast<std::size_t>(std::max<ssize_t>(done, 0)));
   return head;
+}
+
+Result<void> read_chunks(const std::string& path,
+                         const std::function<void(std::string_view chunk)>& take) {
+  constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
+  const auto file = open_input(path);
+  if (!file) return tl::unexpected(file.error());
+  std::string chunk(std::min(file->bytes, kChunkBytes), '\0');
+  for (std::size_t offset = 0; offset < file->bytes; offset += chunk.size()) {
+    chunk.resize(std::min(file->bytes - offset, kChunkBytes));
+    const ssize_t done = read_from(file->descriptor.get(), offset, chunk);
+    if (done < 0) return input_error("{}: cannot read: {}", path, std::strerror(errno));
+    if (done > 0) take(std::string_view(chunk).substr(0, static_cast<std::size_t>(done)));
+    if (static_cast<std::size_t>(done) < chunk.size()) break;  // it shrank
+  }
+  return {};
 }
 
 FileStamp file_stamp(const std::string& path) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,11 @@ std::string read_head(const InputFile& file, std::size_t bytes);
 // Both, of at most `max_bytes`.
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes = limits::kFileBytes,
                               InputKind kind = InputKind::kFile);
+
+// A file piece by piece, each but the last of 1 MiB: as many bytes as it had when it was opened,
+// since what the kernel makes up while it is read, as in /proc, may have no end.
+Result<void> read_chunks(const std::string& path,
+                         const std::function<void(std::string_view chunk)>& take);
 
 // What tells a file from one that was written, or renamed into its place, since. That of no file is
 // zero.

@@ -269,9 +269,7 @@ Command doctor_command() {
         app.add_option("-j,--jobs", options->jobs, "Objects at a time")
             ->check(CLI::Range(1, 128))
             ->capture_default_str();
-        app.add_option("--allow-endpoint", options->token_hosts,
-                       "A host that may see the token or the password (repeatable)")
-            ->allow_extra_args(false);
+        add_allowed_endpoints(app, options->token_hosts);
         app.add_flag("--json", options->json, "Print one JSON object instead of text");
         return [options](Context&) { return run_doctor(*options); };
       }};

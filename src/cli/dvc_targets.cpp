@@ -66,6 +66,12 @@ Result<ChosenOuts> chosen_outs(const dataset::DvcRepository& repository,
   return chosen;
 }
 
+void add_allowed_endpoints(CLI::App& app, std::vector<std::string>& hosts) {
+  app.add_option("--allow-endpoint", hosts,
+                 "A host that may see the token or the password (repeatable)")
+      ->allow_extra_args(false);
+}
+
 std::string shown_path(const DvcOut& out) {
   if (!out.within.empty()) return out.path + "/" + out.within;
   return out.directory ? out.path + "/" : out.path;

@@ -1,6 +1,7 @@
-// What `pull`, `push` and `doctor` share: the outputs that targets stand for.
+// What `pull`, `push` and `doctor` share: the outputs that targets stand for, and a flag.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct ChosenOuts {
 // target, because it may have named anything.
 Result<ChosenOuts> chosen_outs(const dataset::DvcRepository& repository,
                                const std::vector<std::string>& targets, Log& log);
+
+// --allow-endpoint: one host each time, so that a target behind it stays one.
+void add_allowed_endpoints(CLI::App& app, std::vector<std::string>& hosts);
 
 // The path as a table shows it: a directory, unless a part of it is meant, ends with a slash.
 std::string shown_path(const dataset::DvcOut& out);

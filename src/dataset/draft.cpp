@@ -44,32 +44,19 @@ Result<Draft> Draft::in(const fs::path& folder) {
 }
 
 Result<Draft> Draft::copy_of(const fs::path& source, const fs::path& folder) {
-  const Fd from(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!from) return input_error("{}: cannot open: {}", source.string(), std::strerror(errno));
   auto draft = in(folder);
   if (!draft) return draft;
-
-  struct stat status {};
-  if (::fstat(from.get(), &status) != 0) {
-    return input_error("{}: cannot read: {}", source.string(), std::strerror(errno));
-  }
-  auto left = static_cast<std::size_t>(status.st_size);  // as digest_of_file() reads it
   auto digest = Digest::md5();
-  std::vector<char> buffer(std::size_t{1} << 20);
-  while (true) {
-    const ssize_t size = ::read(from.get(), buffer.data(), std::min(left, buffer.size()));
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return input_error("{}: cannot read: {}", source.string(), std::strerror(errno));
-    if (size == 0) {
-      draft->md5_ = digest.hex();
-      return draft;
-    }
-    left -= static_cast<std::size_t>(size);
-    digest.update({buffer.data(), static_cast<std::size_t>(size)});
-    if (!write_all(draft->fd_.get(), {buffer.data(), static_cast<std::size_t>(size)})) {
-      return cannot_write(folder, errno);
-    }
-  }
+  int failed = 0;
+  const auto read = read_chunks(source.string(), [&](std::string_view chunk) {
+    if (failed != 0) return;
+    digest.update(chunk);
+    if (!write_all(draft->fd_.get(), chunk)) failed = errno;
+  });
+  if (!read) return tl::unexpected(read.error());
+  if (failed != 0) return cannot_write(folder, failed);
+  draft->md5_ = digest.hex();
+  return draft;
 }
 
 Draft::Draft(Draft&& other) noexcept

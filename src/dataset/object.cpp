@@ -1,23 +1,16 @@
 #include "dataset/object.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <memory>
 #include <string_view>
 #include <system_error>
-#include <vector>
 
 #include "base/digest.hpp"
+#include "base/file.hpp"
 
 namespace iris::dataset {
 namespace {
 
-// DVC decides anew for each chunk of this size whether it is text, by its first bytes.
-constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
+// DVC decides anew for each MiB whether it is text, by its first bytes.
 constexpr std::size_t kLookedAtBytes = 512;
 
 bool is_text(std::string_view chunk) {
@@ -48,33 +41,17 @@ std::string ObjectId::key() const {
 
 Result<std::string> digest_of_file(const std::string& path, bool dvc2) {
   if (!dvc2) return md5_hex_of_file(path);
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
-  if (!file) return input_error("{}: cannot open: {}", path, std::strerror(errno));
   auto digest = Digest::md5();
-  std::vector<char> buffer(kChunkBytes);
   std::string text;
-  struct stat status {};
-  if (::fstat(::fileno(file.get()), &status) != 0) {
-    return input_error("{}: cannot read: {}", path, std::strerror(errno));
-  }
-  // What the kernel makes up while it is read, as in /proc, may have no end.
-  auto left = static_cast<std::uint64_t>(status.st_size);
-  std::size_t size = 0;
-  while (left > 0 &&
-         (size = std::fread(buffer.data(), 1, std::min<std::uint64_t>(left, buffer.size()),
-                            file.get())) > 0) {
-    left -= size;
-    const std::string_view chunk(buffer.data(), size);
+  const auto read = read_chunks(path, [&](std::string_view chunk) {
     if (is_text(chunk)) {
       without_carriage_returns(chunk, text);
       digest.update(text);
     } else {
       digest.update(chunk);
     }
-  }
-  if (std::ferror(file.get()) != 0) {
-    return input_error("{}: cannot read: {}", path, std::strerror(errno));
-  }
+  });
+  if (!read) return tl::unexpected(read.error());
   return digest.hex();
 }
 

@@ -47,6 +47,18 @@ def tree(folder):
     }
 
 
+def make_project(folder):
+    """A DVC repository, as `dvc init` makes it, with an empty local remote beside it."""
+    (folder / ".dvc").mkdir(parents=True)
+    (folder / ".dvc" / "config").write_text(
+        "[core]\n    remote = storage\n['remote \"storage\"']\n    url = ../../storage\n"
+    )
+    (folder / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
+    (folder.parent / "storage").mkdir()
+    run("git", "init", "--quiet", cwd=folder)
+    return folder
+
+
 def object_of(folder, digest):
     return folder / "files" / "md5" / digest[:2] / digest[2:]
 

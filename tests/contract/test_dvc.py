@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import pytest
-from dvc_tools import dvc, forget, md5, object_of, run, tree
+from dvc_tools import dvc, forget, make_project, md5, object_of, run, tree
 
 DATA_MD5 = "013d0da08d6506664ce640459139176b"
 
@@ -38,16 +38,7 @@ def clone(repo, tmp_path):
 
 @pytest.fixture
 def project(tmp_path):
-    """A DVC repository, as `dvc init` makes it, with an empty local remote beside it."""
-    folder = tmp_path / "project"
-    (folder / ".dvc").mkdir(parents=True)
-    (folder / ".dvc" / "config").write_text(
-        "[core]\n    remote = storage\n['remote \"storage\"']\n    url = ../../storage\n"
-    )
-    (folder / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
-    (tmp_path / "storage").mkdir()
-    run("git", "init", "--quiet", cwd=folder)
-    return folder
+    return make_project(tmp_path / "project")
 
 
 def store(project, content, suffix=""):

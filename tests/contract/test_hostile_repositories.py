@@ -5,19 +5,12 @@ import stat
 import time
 
 import pytest
-from dvc_tools import md5, object_of, run
+from dvc_tools import make_project, md5, object_of
 
 
 @pytest.fixture
 def project(tmp_path):
-    folder = tmp_path / "project"
-    (folder / ".dvc").mkdir(parents=True)
-    (folder / ".dvc" / "config").write_text(
-        "[core]\n    remote = storage\n['remote \"storage\"']\n    url = ../../storage\n"
-    )
-    (tmp_path / "storage").mkdir()
-    run("git", "init", "--quiet", cwd=folder)
-    return folder
+    return make_project(tmp_path / "project")
 
 
 def track(project, name, content, more=""):
