@@ -29,6 +29,14 @@ def iris():
 
 
 @pytest.fixture(scope="session")
+def chromium():
+    """The path of a browser that Playwright can drive."""
+    found = subprocess.run([REPO / "scripts" / "browser"], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    return found.stdout.strip()
+
+
+@pytest.fixture(scope="session")
 def run_iris(iris):
     """Runs a command to its end: run_iris("check", "data.csv", cwd=...)."""
 

@@ -1,16 +1,12 @@
 """The page at /, driven in real Chromium: it fits, it predicts, its figures move, it breaks no policy."""
 
-import shutil
-
 import pytest
 import requests
 from playwright.sync_api import expect, sync_playwright
 
 
 @pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium")
-    assert chromium, "chromium is missing; ./run setup dev installs it"
+def browser(chromium):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium,

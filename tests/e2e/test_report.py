@@ -3,7 +3,6 @@
 The browser is the system's Chromium; the fixtures are those of tests/golden/report.
 """
 
-import shutil
 import subprocess
 
 import pytest
@@ -16,9 +15,7 @@ WIDTHS = [1280, 400]
 
 
 @pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium")
-    assert chromium, "chromium is missing; ./run setup dev installs it"
+def browser(chromium):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium,
