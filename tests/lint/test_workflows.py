@@ -27,6 +27,10 @@ def load(path):
     return workflow
 
 
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
 def jobs_of(path):
     return load(path)["jobs"].items()
 
@@ -36,8 +40,12 @@ def test_the_reference_workflows_are_there(repo):
     assert names >= {"ci", "cd", "sanity", "cd_loadtest"}
     branches = {"branches": ["dev", "main"]}
     assert load(repo / ".github/workflows/ci.yml")["on"] == {"push": branches, "pull_request": branches}
-    assert load(repo / ".github/workflows/cd.yml")["on"] == {"push": {"branches": ["main"]}}
-    assert set(load(repo / ".github/workflows/cd_loadtest.yml")["on"]) == {"push", "workflow_dispatch"}
+    for name in ("cd.yml", "cd_loadtest.yml"):
+        on = load(repo / ".github/workflows" / name)["on"]
+        assert on == {
+            "workflow_run": {"workflows": ["ci"], "types": ["completed"], "branches": ["main"]},
+            "workflow_dispatch": None,
+        }
     assert set(load(repo / ".github/workflows/sanity.yml")["on"]) == {"schedule", "workflow_dispatch"}
 
 
@@ -85,6 +93,31 @@ def test_every_secret_has_the_name_that_the_set_up_gives_it(repo):
         assert set(re.findall(r"secrets\.([A-Z_]+)", path.read_text())) <= SECRETS, path.name
     up = (repo / "scripts" / "gcp" / "up.sh").read_text()
     assert all(re.search(rf"\b(set_secret|secret set) {name}\b", up) for name in SECRETS)
+
+
+@pytest.mark.parametrize("name", ["cd.yml", "cd_loadtest.yml"])
+def test_nothing_is_deployed_before_ci_was_green_at_the_same_commit(repo, name):
+    jobs = load(repo / ".github/workflows" / name)["jobs"]
+    ready = jobs.pop("ready")
+    assert ready["uses"] == "./.github/workflows/ready.yml"
+    assert "workflow_run.conclusion == 'success'" in ready["if"]
+    assert "workflow_run.event == 'push'" in ready["if"]
+    commit = ready["with"]["commit"]
+    assert commit == "${{ github.event.workflow_run.head_sha || github.sha }}"
+    for job in jobs.values():
+        assert {"ready", "image"} & set(as_list(job["needs"]))
+        assert "always()" not in str(job.get("if", ""))
+        if "uses" in job:
+            assert job["with"]["commit"] == commit
+        for step in job.get("steps", []):
+            if "checkout" in step.get("uses", ""):
+                assert step["with"]["ref"] == commit
+    steps = [step.get("run", "") for step in load(repo / ".github/workflows/ready.yml")["jobs"]["ready"]["steps"]]
+    assert any(run.startswith('scripts/require-green-ci "$COMMIT"') for run in steps)
+    for called in ("image.yml", "deploy.yml"):
+        for _, job in jobs_of(repo / ".github/workflows" / called):
+            checkout = next(step for step in job["steps"] if "checkout" in step.get("uses", ""))
+            assert checkout["with"]["ref"] == "${{ inputs.commit }}"
 
 
 @pytest.mark.parametrize("folder", [".github/workflows", ".github/actions"])

@@ -162,6 +162,13 @@ def read_only(world, bucket):
     bucket.put(object_of(md5_of(world.root / "data/data.csv")), (world.root / "data/data.csv").read_bytes())
 
 
+@sabotage("a commit whose gates were red", steps.green_ci, "is not green but 'failure'")
+def red_gates(world, bucket):
+    world.github.ci["conclusion"] = "failure"
+    yield
+    world.github.ci["conclusion"] = "success"
+
+
 @sabotage("a broken image", steps.check_image, "did not become ready")
 def broken_image(world, bucket):
     base = "localhost/iris-api"

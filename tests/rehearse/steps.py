@@ -98,15 +98,24 @@ def sanity(world: World) -> str:
 def comment(world: World) -> str:
     """comment"""
     command = ("scripts/pr-comment", "--head", "someone:topic", "--commit", world.commit, "report.md")
-    settings = {
+    said = [world.run(*command, **github_of(world)).strip() for _ in range(2)]
+    if len(world.github.comments) != 1:
+        raise StepFailed(f"{len(world.github.comments)} comments, expected one")
+    return "; ".join(said)
+
+
+def github_of(world: World) -> dict[str, str]:
+    """What a step gets of GitHub."""
+    return {
         "GITHUB_TOKEN": "rehearsal",
         "GITHUB_REPOSITORY": "owner/name",
         "GITHUB_API_URL": world.github.url,
     }
-    said = [world.run(*command, **settings).strip() for _ in range(2)]
-    if len(world.github.comments) != 1:
-        raise StepFailed(f"{len(world.github.comments)} comments, expected one")
-    return "; ".join(said)
+
+
+def green_ci(world: World) -> str:
+    """green ci"""
+    return world.run("scripts/require-green-ci", world.commit, **github_of(world)).strip()
 
 
 def build_image(world: World) -> str:
@@ -177,6 +186,7 @@ STEPS = [
     bucket,
     sanity,
     comment,
+    green_ci,
     build_image,
     check_image,
     push,
