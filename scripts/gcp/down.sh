@@ -51,9 +51,9 @@ if marked 'value(description)' iam service-accounts describe "$account"; then
 fi
 
 echo "# GitHub"
-secrets=(GCP_PROJECT GCP_REGION GKE_CLUSTER_NAME GKE_CLUSTER_ZONE ARTIFACT_REGISTRY_REPOSITORY
+secrets=()
+variables=(GCP_PROJECT GCP_REGION GKE_CLUSTER_NAME GKE_CLUSTER_ZONE ARTIFACT_REGISTRY_REPOSITORY
   BUCKET_NAME)
-variables=()
 # A key that someone set for another way to sign in is not ours.
 case "$identity" in
   key) secrets+=(GCP_SA_KEY) ;;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes what the workflows need in a Google Cloud project and in the GitHub repository: bucket, image
-# repository, cluster, a service account with the least roles, the way to sign in, secrets and
-# variables. What is there already is left as it is, so it can be run again. --dry-run prints every
+# repository, cluster, a service account with the least roles, the way to sign in, variables and with a
+# key its secret. What is there already is left as it is, so it can be run again. --dry-run prints every
 # command and runs none ('?' asks, '+' changes).
 #   GCP_PROJECT=my-project scripts/gcp/up.sh --dry-run
 set -euo pipefail
@@ -98,14 +98,19 @@ else
   fi
 fi
 
-echo "# What the workflows read"
-set_secret() { do_ gh secret set "$1" --repo "$repository" --body "$2"; }
-set_secret GCP_PROJECT "$project"
-set_secret GCP_REGION "$region"
-set_secret GKE_CLUSTER_NAME "$cluster"
-set_secret GKE_CLUSTER_ZONE "$location"
-set_secret ARTIFACT_REGISTRY_REPOSITORY "$registry"
-set_secret BUCKET_NAME "$bucket"
+echo "# What the workflows read. Variables: the value of a secret is masked wherever it occurs in a log"
+set_variable() {
+  do_ gh variable set "$1" --repo "$repository" --body "$2"
+  if [ "$dry_run" = 0 ] && gh secret list --repo "$repository" | grep -q "^$1\b"; then
+    echo "# $1 is a secret as well, and stays masked until: gh secret delete $1 --repo $repository"
+  fi
+}
+set_variable GCP_PROJECT "$project"
+set_variable GCP_REGION "$region"
+set_variable GKE_CLUSTER_NAME "$cluster"
+set_variable GKE_CLUSTER_ZONE "$location"
+set_variable ARTIFACT_REGISTRY_REPOSITORY "$registry"
+set_variable BUCKET_NAME "$bucket"
 for environment in production sanity; do
   do_ gh api --silent --method PUT "repos/$repository/environments/$environment"
 done

@@ -11,6 +11,7 @@ TOOL = """\
 echo "$(basename "$0") $*" >> "$CALLS"
 case "$*" in
   *'projects describe'*) echo 123456 ;;
+  'secret list'*) printf '%s' "${SECRETS:-}" ;;
   *'value(state)'*) echo "${STATE:-ACTIVE}" ;;
   *describe*--format*) [ "$THERE" = 1 ] && echo "$MARK" ;;
   *describe*) [ "$THERE" = 1 ] ;;
@@ -115,6 +116,18 @@ def test_a_key_is_not_shown(gcp):
     assert "private_key" not in result.stdout + result.stderr
 
 
+def test_what_is_not_secret_is_a_variable(gcp):
+    """GitHub masks the value of a secret in every log: `iris` would be `***`."""
+    result, calls = gcp("up.sh", SECRETS="GCP_REGION\t2026-01-01\n")
+    assert not any("secret set" in each for each in calls)
+    for name in ("GCP_PROJECT", "GKE_CLUSTER_NAME", "ARTIFACT_REGISTRY_REPOSITORY", "BUCKET_NAME"):
+        assert any(f"gh variable set {name} " in each for each in calls), name
+    assert "# GCP_REGION is a secret as well" in result.stdout
+    assert "GKE_CLUSTER_NAME is a secret" not in result.stdout
+    _, calls = gcp("down.sh", there=True, mark="iris-up")
+    assert any("gh variable delete GKE_CLUSTER_NAME" in each for each in calls)
+
+
 def test_down_removes_what_up_marked(gcp):
     result, calls = gcp("down.sh", there=True, mark="iris-up")
     assert result.returncode == 0, result.stderr
@@ -126,7 +139,7 @@ def test_down_removes_what_up_marked(gcp):
 @pytest.mark.parametrize(
     ("identity", "ours", "not_ours"),
     [
-        ("key", "secret delete GCP_SA_KEY", "variable delete"),
+        ("key", "secret delete GCP_SA_KEY", "variable delete GCP_SERVICE_ACCOUNT"),
         ("federation", "variable delete GCP_SERVICE_ACCOUNT", "GCP_SA_KEY"),
     ],
 )
