@@ -91,12 +91,13 @@ def github():
 def post(repo, tmp_path, github):
     """Runs the script with a report; returns status, output and errors."""
 
-    def run(report, token=TOKEN, head="someone:topic", commit=COMMIT):
+    def run(report, *flags, token=TOKEN, head="someone:topic", commit=COMMIT):
         path = tmp_path / "report.md"
-        path.write_text(report)
+        if report is not None:
+            path.write_text(report)
         result = subprocess.run(
             [sys.executable, repo / "scripts" / "pr-comment", path]
-            + ["--head", head, "--commit", commit],
+            + ["--head", head, "--commit", commit, *flags],
             env={
                 **os.environ,
                 "GITHUB_TOKEN": token,
@@ -167,3 +168,18 @@ def test_a_wrong_token_is_an_error_that_says_so(post, github):
     assert "401" in said and "Bad credentials" in said
     assert "another-token" not in said
     assert github.comments == []
+
+
+def test_where_ci_broke_before_the_report_the_comment_says_so(post, github):
+    status, said, _ = post(None, "--run", "https://github.com/owner/name/actions/runs/5")
+    assert status == 0
+    assert "ci ended before it wrote a report" in said
+    assert "[see the run](https://github.com/owner/name/actions/runs/5)" in github.comments[0]["body"]
+    assert post("the next push", "--run", "https://github.com/owner/name/actions/runs/6")[0] == 0
+    assert [each["body"].splitlines()[1] for each in github.comments] == ["the next push"]
+
+
+def test_without_a_run_a_missing_report_is_an_error(post, github):
+    status, _, said = post(None)
+    assert status == 2
+    assert "report.md" in said and github.comments == []
