@@ -80,6 +80,25 @@ def test_every_job_ends_and_none_meets_its_like(repo):
             assert "uses" in job or job["timeout-minutes"] <= 90, f"{path.name}: {name}"
 
 
+def test_deployments_and_load_tests_wait_in_queues_of_their_own(repo):
+    """By default a group holds one that waits: the next push would cancel it."""
+    groups = [load(repo / ".github/workflows" / name)["concurrency"] for name in ("cd.yml", "cd_loadtest.yml")]
+    assert len({each["group"] for each in groups}) == 2
+    for group in groups:
+        assert group["queue"] == "max" and group["cancel-in-progress"] is False
+
+
+def test_every_queue_is_one_that_github_knows(repo):
+    """actionlint does not know the key (.github/actionlint.yaml)."""
+    for path in workflows(repo):
+        workflow = load(path)
+        for each in [workflow, *workflow["jobs"].values()]:
+            group = each.get("concurrency", {})
+            assert set(group) <= {"group", "cancel-in-progress", "queue"}, path.name
+            assert group.get("queue", "single") in ("single", "max"), path.name
+            assert group.get("queue") != "max" or group.get("cancel-in-progress") is not True, path.name
+
+
 def test_every_step_is_one_command_that_a_developer_can_run(repo):
     for path in workflows(repo):
         for name, job in jobs_of(path):
