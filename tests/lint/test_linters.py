@@ -20,13 +20,13 @@ GOOD = """\
         timeout-minutes: 5
         steps:
           - name: Check out
-            uses: actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2
+            uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
             with:
               persist-credentials: false
           - name: Build
             run: ./run build
     """
-PIN = "de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
+PIN = "3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """What the linters do not know of our workflows: least rights, one command a step, known secrets."""
 
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -178,3 +180,32 @@ def test_a_hash_means_one_version(repo):
         for action, version in re.findall(r"uses: (\S+@[0-9a-f]{40}) # (v\S+)", path.read_text()):
             assert versions.setdefault(action, version) == version
             assert all(action == other or not other.startswith(action.split("@")[0] + "@") for other in versions)
+
+
+# The first major of each action that runs on Node 24: Node 20 is gone from GitHub's runners.
+NODE_24 = {
+    "actions/cache": 5,
+    "actions/checkout": 5,
+    "actions/download-artifact": 7,
+    "actions/upload-artifact": 6,
+    "google-github-actions/auth": 3,
+    "google-github-actions/setup-gcloud": 3,
+}
+
+
+def test_every_action_runs_on_what_the_runner_has(repo):
+    for path in (repo / ".github").rglob("*.yml"):
+        for action, major in re.findall(r"uses: ([\w./-]+)@[0-9a-f]{40} # v(\d+)", path.read_text()):
+            assert int(major) >= NODE_24[action], f"{path.name}: {action} v{major}"
+
+
+def test_what_is_pinned_is_kept_up_to_date(repo):
+    updates = yaml.safe_load((repo / ".github" / "dependabot.yml").read_text())["updates"]
+    watched = {each["package-ecosystem"]: each.get("directories", [each.get("directory")]) for each in updates}
+    assert set(watched) == {"github-actions", "pip", "docker"}
+    assert watched["github-actions"] == ["/", "/.github/actions/*"]
+    pins = subprocess.run(
+        ["git", "ls-files", "*requirements*.txt", "*Dockerfile"], cwd=repo, capture_output=True, text=True, check=True
+    ).stdout.split()
+    folders = {f"/{Path(each).parent}".removesuffix(".") for each in pins if not each.startswith("tests/")}
+    assert folders == {*watched["pip"], *watched["docker"]}

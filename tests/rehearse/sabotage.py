@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import pickle
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -206,8 +207,9 @@ def wrong_field(world, bucket):
 
 @sabotage("an action without a pin", steps.lint, "unpinned-uses")
 def unpinned(world, bucket):
-    pinned = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
-    edit(world, ".github/workflows/ci.yml", pinned, "actions/checkout@v6")
+    workflow = ".github/workflows/ci.yml"
+    pinned = re.search(r"actions/checkout@.*", (world.root / workflow).read_text())[0]
+    edit(world, workflow, pinned, "actions/checkout@v7")
     yield
 
 
