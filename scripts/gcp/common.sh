@@ -9,7 +9,10 @@ Settings, by the environment (the value in brackets unless set):
   GCP_REGION          [europe-west1]
   GKE_CLUSTER_ZONE    the zone, or with CLUSTER_MODE=autopilot the region  [GCP_REGION-b]
   GKE_CLUSTER_NAME    [iris]
-  CLUSTER_MODE        standard: two e2-standard-4 nodes; autopilot  [standard]
+  CLUSTER_MODE        standard: nodes of your choice, below; autopilot: Google's  [standard]
+  MACHINE_TYPE        of a standard cluster's nodes  [e2-standard-4]
+  NODE_COUNT          of a standard cluster  [2]
+  SPOT                yes: nodes that Google may take back, for a fraction of the price  [no]
   ARTIFACT_REGISTRY_REPOSITORY  [iris]
   BUCKET_NAME         [GCP_PROJECT-iris-dvc]
   GITHUB_REPOSITORY   owner/name, whose workflows may sign in  [of the remote origin]
@@ -42,6 +45,14 @@ case "$mode" in
   autopilot) location=${GKE_CLUSTER_ZONE:-$region} ;;
   *) echo "CLUSTER_MODE '$mode': expected standard or autopilot" >&2; exit 2 ;;
 esac
+machine_type=${MACHINE_TYPE:-e2-standard-4} node_count=${NODE_COUNT:-2} spot=${SPOT:-no}
+[[ $machine_type =~ ^[a-z0-9]+(-[a-z0-9]+)+$ ]] ||
+  { echo "MACHINE_TYPE '$machine_type': expected a machine type, as e2-standard-4" >&2; exit 2; }
+[[ $node_count =~ ^[1-9][0-9]?$ ]] || { echo "NODE_COUNT '$node_count': expected 1 to 99" >&2; exit 2; }
+case "$spot" in
+  yes | no) ;;
+  *) echo "SPOT '$spot': expected yes or no" >&2; exit 2 ;;
+esac
 cluster=${GKE_CLUSTER_NAME:-iris}
 registry=${ARTIFACT_REGISTRY_REPOSITORY:-iris}
 bucket=${BUCKET_NAME:-$project-iris-dvc}
@@ -56,6 +67,9 @@ repository=${GITHUB_REPOSITORY:-$(git remote get-url origin 2>/dev/null | sed -n
 
 readonly account_name=iris-deployer pool=iris-github provider=github
 readonly account=$account_name@$project.iam.gserviceaccount.com
+# The nodes', with the roles that a node needs. The default account of a project is often its editor.
+readonly nodes_name=iris-nodes
+readonly nodes=$nodes_name@$project.iam.gserviceaccount.com
 # What up.sh made carries it; down.sh removes nothing else.
 readonly label=made-by=iris-up
 
@@ -70,6 +84,18 @@ do_() {
   printf ' %q' "$@"
   printf '\n'
   [ "$dry_run" = 1 ] || "$@"
+}
+
+# A service account can be named in a policy only some time after it was made: tries for two minutes.
+patiently() {
+  local try
+  for try in $(seq 12); do
+    if do_ "$@"; then return 0; fi
+    echo "# refused; a new account may not be visible yet (try $try of 12)" >&2
+    sleep "${RETRY_PAUSE_S:-10}"
+  done
+  echo "$(basename "$0"): '$*' was refused for two minutes" >&2
+  return 1
 }
 
 # Whether something is there. A dry run knows nothing and takes it as $assume.

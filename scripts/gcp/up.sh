@@ -10,6 +10,7 @@ assume=missing
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 g() { do_ gcloud --project "$project" --quiet "$@"; }
+bind() { patiently gcloud --project "$project" --quiet "$@"; }
 
 echo "# APIs"
 g services enable artifactregistry.googleapis.com container.googleapis.com iam.googleapis.com \
@@ -27,41 +28,58 @@ there gcloud --project "$project" artifacts repositories describe "$registry" --
   g artifacts repositories create "$registry" --location "$region" --repository-format docker \
     --labels "$label"
 
-echo "# Cluster"
-there gcloud --project "$project" container clusters describe "$cluster" --location "$location" || {
-  case "$mode" in
-    autopilot) g container clusters create-auto "$cluster" --location "$location" --labels "$label" ;;
-    # Dataplane V2 enforces the NetworkPolicy; the nodes hold three replicas and the load's Job.
-    standard)
-      g container clusters create "$cluster" --location "$location" --num-nodes 2 \
-        --machine-type e2-standard-4 --disk-size 30 --enable-dataplane-v2 --enable-ip-alias \
-        --workload-pool "$project.svc.id.goog" --release-channel regular --labels "$label"
-      ;;
-  esac
-}
-
 echo "# Service account of the workflows"
 there gcloud --project "$project" iam service-accounts describe "$account" ||
   g iam service-accounts create "$account_name" --display-name "iris: deploys from GitHub" \
     --description "$label"
 
 echo "# Its roles: objects of this bucket, images of this repository, workloads of clusters"
-g storage buckets add-iam-policy-binding "gs://$bucket" \
+bind storage buckets add-iam-policy-binding "gs://$bucket" \
   --member "serviceAccount:$account" --role roles/storage.objectUser
-g artifacts repositories add-iam-policy-binding "$registry" --location "$region" \
+bind artifacts repositories add-iam-policy-binding "$registry" --location "$region" \
   --member "serviceAccount:$account" --role roles/artifactregistry.writer
-g projects add-iam-policy-binding "$project" --condition None \
+bind projects add-iam-policy-binding "$project" --condition None \
   --member "serviceAccount:$account" --role roles/container.developer
 
-number=PROJECT_NUMBER
-[ "$dry_run" = 1 ] || number=$(gcloud projects describe "$project" --format 'value(projectNumber)')
-echo "# The nodes may pull images of this repository"
-g artifacts repositories add-iam-policy-binding "$registry" --location "$region" \
-  --member "serviceAccount:$number-compute@developer.gserviceaccount.com" \
-  --role roles/artifactregistry.reader
+echo "# An account of the nodes' own: what a node needs, and the images of this repository"
+there gcloud --project "$project" iam service-accounts describe "$nodes" ||
+  g iam service-accounts create "$nodes_name" --display-name "iris: nodes of the cluster" \
+    --description "$label"
+bind projects add-iam-policy-binding "$project" --condition None \
+  --member "serviceAccount:$nodes" --role roles/container.defaultNodeServiceAccount
+bind artifacts repositories add-iam-policy-binding "$registry" --location "$region" \
+  --member "serviceAccount:$nodes" --role roles/artifactregistry.reader
+
+echo "# Cluster"
+if there gcloud --project "$project" container clusters describe "$cluster" --location "$location"; then
+  echo "# It was there: its nodes need roles/artifactregistry.reader, if they run as another account than $nodes"
+else
+  case "$mode" in
+    autopilot)
+      g container clusters create-auto "$cluster" --location "$location" --labels "$label" \
+        --service-account "$nodes"
+      ;;
+    # Dataplane V2 enforces the NetworkPolicy; the nodes hold three replicas and the load's Job.
+    standard)
+      spot_flag=()
+      [ "$spot" = no ] || spot_flag=(--spot)
+      g container clusters create "$cluster" --location "$location" --num-nodes "$node_count" \
+        --machine-type "$machine_type" "${spot_flag[@]}" --disk-size 30 --enable-dataplane-v2 \
+        --enable-ip-alias --workload-pool "$project.svc.id.goog" --release-channel regular \
+        --labels "$label" --service-account "$nodes"
+      ;;
+  esac
+fi
 
 if [ "$identity" = federation ]; then
-  echo "# Workload Identity Federation: only this repository's workflows, and no key"
+  echo "# Workload Identity Federation: this repository's workflows on main alone, and no key"
+  number=PROJECT_NUMBER repository_id=REPOSITORY_ID
+  if [ "$dry_run" = 0 ]; then
+    number=$(gcloud projects describe "$project" --format 'value(projectNumber)')
+    # A name can be given to another repository, once this one is renamed or deleted; an id cannot.
+    repository_id=$(gh api "repos/$repository" --jq .id)
+    [[ $repository_id =~ ^[0-9]+$ ]] || { echo "up.sh: $repository has no id: '$repository_id'" >&2; exit 3; }
+  fi
   there gcloud --project "$project" iam workload-identity-pools describe "$pool" --location global ||
     g iam workload-identity-pools create "$pool" --location global --description "$label"
   # A deleted pool is there for 30 days more, and its name is taken.
@@ -69,15 +87,22 @@ if [ "$identity" = federation ]; then
     --location global --format 'value(state)')" = DELETED ]; then
     g iam workload-identity-pools undelete "$pool" --location global
   fi
-  there gcloud --project "$project" iam workload-identity-pools providers describe "$provider" \
-    --location global --workload-identity-pool "$pool" ||
-    g iam workload-identity-pools providers create-oidc "$provider" --location global \
-      --workload-identity-pool "$pool" --issuer-uri https://token.actions.githubusercontent.com \
-      --attribute-mapping "google.subject=assertion.sub,attribute.repository=assertion.repository" \
-      --attribute-condition "assertion.repository == '$repository'"
+  # Whoever may push a branch may write a workflow there: only main's, which was reviewed, may sign in.
+  terms=(
+    --location global --workload-identity-pool "$pool"
+    --issuer-uri https://token.actions.githubusercontent.com
+    --attribute-mapping "google.subject=assertion.sub,attribute.repository_id=assertion.repository_id"
+    --attribute-condition "assertion.repository_id == '$repository_id' && assertion.ref == 'refs/heads/main'"
+  )
+  if there gcloud --project "$project" iam workload-identity-pools providers describe "$provider" \
+    --location global --workload-identity-pool "$pool"; then
+    g iam workload-identity-pools providers update-oidc "$provider" "${terms[@]}"
+  else
+    g iam workload-identity-pools providers create-oidc "$provider" "${terms[@]}"
+  fi
   pool_name=projects/$number/locations/global/workloadIdentityPools/$pool
-  g iam service-accounts add-iam-policy-binding "$account" --role roles/iam.workloadIdentityUser \
-    --member "principalSet://iam.googleapis.com/$pool_name/attribute.repository/$repository"
+  bind iam service-accounts add-iam-policy-binding "$account" --role roles/iam.workloadIdentityUser \
+    --member "principalSet://iam.googleapis.com/$pool_name/attribute.repository_id/$repository_id"
   do_ gh variable set GCP_WORKLOAD_IDENTITY_PROVIDER --repo "$repository" \
     --body "$pool_name/providers/$provider"
   do_ gh variable set GCP_SERVICE_ACCOUNT --repo "$repository" --body "$account"
@@ -112,7 +137,8 @@ set_variable GKE_CLUSTER_ZONE "$location"
 set_variable ARTIFACT_REGISTRY_REPOSITORY "$registry"
 set_variable BUCKET_NAME "$bucket"
 for environment in production sanity; do
-  do_ gh api --silent --method PUT "repos/$repository/environments/$environment"
+  do_ gh api --silent --method PUT "repos/$repository/environments/$environment" ||
+    echo "# GitHub makes no environment '$environment' here: a private repository needs a paid plan for its rules. The workflows run without them"
 done
 
 echo "# Done. DVC's objects go into the bucket with:"

@@ -1,6 +1,7 @@
 """scripts/gcp against a gcloud, a gh and a kubectl that record what they are told."""
 
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -9,11 +10,17 @@ import pytest
 TOOL = """\
 #!/usr/bin/env bash
 echo "$(basename "$0") $*" >> "$CALLS"
+# What FAILS names fails as often as it says: a pattern, a space, a number.
+if [ -n "${FAILS:-}" ] && [[ "$(basename "$0") $*" == *"${FAILS% *}"* ]]; then
+  count=$(grep -cF -- "${FAILS% *}" "$CALLS")
+  [ "$count" -gt "${FAILS##* }" ] || { echo "ERROR: ${SAID:-refused}" >&2; exit 1; }
+fi
 case "$*" in
+  'api repos/owner/name --jq .id') echo 4711 ;;
   *'projects describe'*) echo 123456 ;;
   'secret list'*) printf '%s' "${SECRETS:-}" ;;
   *'value(state)'*) echo "${STATE:-ACTIVE}" ;;
-  *describe*--format*) [ "$THERE" = 1 ] && echo "$MARK" ;;
+  *describe*--format*) if [ "$THERE" = 1 ]; then echo "$MARK"; else echo "ERROR: NOT_FOUND" >&2; exit 1; fi ;;
   *describe*) [ "$THERE" = 1 ] ;;
   *'keys create'*) printf '{"type": "service_account", "%s": 1}' private_key > "$7" ;;
 esac
@@ -41,6 +48,7 @@ def gcp(repo, tmp_path):
                 "THERE": str(int(there)),
                 "MARK": mark,
                 "GCP_PROJECT": "project",
+                "RETRY_PAUSE_S": "0",
                 "GITHUB_REPOSITORY": "owner/name",
                 **settings,
             },
@@ -89,11 +97,92 @@ def test_up_brings_back_a_deleted_pool(gcp):
     assert any("workload-identity-pools undelete iris-github" in each for each in calls)
 
 
-def test_only_this_repository_may_sign_in(gcp):
-    _, calls = gcp("up.sh")
-    condition = next(each for each in calls if "create-oidc" in each)
-    assert "assertion.repository == 'owner/name'" in condition
+@pytest.mark.parametrize(("there", "verb"), [(False, "create-oidc"), (True, "update-oidc")])
+def test_only_this_repository_on_main_may_sign_in(gcp, there, verb):
+    """By its id: another repository may get the name, and any branch may name an environment."""
+    _, calls = gcp("up.sh", there=there)
+    condition = next(each for each in calls if verb in each)
+    assert "assertion.repository_id == '4711' && assertion.ref == 'refs/heads/main'" in condition
+    member = next(each for each in calls if "roles/iam.workloadIdentityUser" in each)
+    assert member.endswith("/attribute.repository_id/4711")
     assert not any("keys create" in each for each in calls)
+
+
+def test_nodes_run_as_an_account_of_their_own(gcp):
+    for mode in ("standard", "autopilot"):
+        _, calls = gcp("up.sh", CLUSTER_MODE=mode)
+        made = next(each for each in calls if "clusters create" in each)
+        assert "--service-account iris-nodes@project.iam.gserviceaccount.com" in made
+        assert not any("-compute@developer" in each for each in calls)
+    _, calls = gcp("down.sh", there=True, mark="iris-up")
+    assert any("service-accounts delete iris-nodes@" in each for each in calls)
+
+
+def test_the_nodes_are_settings(gcp):
+    _, calls = gcp("up.sh", MACHINE_TYPE="e2-small", NODE_COUNT="3", SPOT="yes")
+    made = next(each for each in calls if "clusters create" in each)
+    assert "--num-nodes 3 --machine-type e2-small --spot" in made
+    assert "--spot" not in next(each for each in gcp("up.sh")[1] if "clusters create" in each)
+
+
+def test_a_new_account_that_is_not_visible_yet_is_waited_for(gcp):
+    result, calls = gcp("up.sh", FAILS="storage buckets add-iam-policy-binding 5")
+    assert result.returncode == 0, result.stderr
+    assert sum("storage buckets add-iam-policy-binding" in each for each in calls) == 6
+    result, calls = gcp("up.sh", FAILS="storage buckets add-iam-policy-binding 99")
+    assert result.returncode == 1
+    assert sum("storage buckets add-iam-policy-binding" in each for each in calls) == 12
+
+
+def test_without_environments_the_set_up_goes_on(gcp):
+    """GitHub has them for private repositories on paid plans only."""
+    result, _ = gcp("up.sh", FAILS="gh api --silent --method PUT 99")
+    assert result.returncode == 0, result.stderr
+    assert "needs a paid plan" in result.stdout and "# Done." in result.stdout
+
+
+def removed_of(calls):
+    return [each for each in calls if " delete " in each or " rm " in each]
+
+
+@pytest.mark.parametrize(
+    ("fails", "said"),
+    [
+        ("kubectl delete namespace", "the namespace iris: its load balancer may be left"),
+        ("clusters get-credentials", "the namespace iris, since the cluster gives no credentials"),
+        ("clusters delete", "cluster iris"),
+        ("repositories delete", "image repository iris"),
+        ("storage rm", "bucket project-iris-dvc"),
+    ],
+)
+def test_down_goes_on_and_says_what_is_left(gcp, fails, said):
+    result, calls = gcp("down.sh", there=True, mark="iris-up", FAILS=f"{fails} 99")
+    assert result.returncode == 1
+    assert f"down.sh:   {said}" in result.stderr
+    removed = removed_of(calls)
+    for what in ("clusters delete", "repositories delete", "rm --recursive", "service-accounts delete"):
+        assert any(what in each for each in removed), what
+    # kubectl's context would be another cluster's.
+    assert fails != "clusters get-credentials" or not any(each.startswith("kubectl") for each in calls)
+
+
+def test_down_goes_on_without_kubectl(gcp, tmp_path):
+    tools = tmp_path / "few"
+    tools.mkdir()
+    for name in ("bash", "basename", "cat", "dirname", "git", "grep", "mktemp", "rm", "sed"):
+        (tools / name).symlink_to(shutil.which(name))
+    for name in ("gcloud", "gh"):
+        (tools / name).symlink_to(tmp_path / "bin" / name)
+    result, calls = gcp("down.sh", there=True, mark="iris-up", PATH=str(tools))
+    assert result.returncode == 1
+    assert "kubectl is not installed: its load balancer may be left" in result.stderr
+    assert any("clusters delete iris" in each for each in calls)
+
+
+def test_what_cannot_be_asked_is_not_taken_for_absent(gcp):
+    result, _ = gcp("down.sh", there=True, mark="iris-up", FAILS="gcloud 9999", SAID="Reauthentication failed")
+    assert result.returncode == 1
+    assert "storage buckets describe gs://project-iris-dvc could not be asked" in result.stderr
 
 
 def test_the_roles_are_the_least(gcp):
@@ -103,6 +192,7 @@ def test_the_roles_are_the_least(gcp):
         "roles/storage.objectUser",
         "roles/artifactregistry.writer",
         "roles/artifactregistry.reader",
+        "roles/container.defaultNodeServiceAccount",
         "roles/container.developer",
         "roles/iam.workloadIdentityUser",
     }
@@ -164,6 +254,9 @@ def test_down_leaves_what_is_not_marked(gcp, mark):
         ({"GCP_PROJECT": ""}, "GCP_PROJECT is not set"),
         ({"GITHUB_REPOSITORY": "nonsense"}, "expected owner/name"),
         ({"IDENTITY": "password"}, "expected federation or key"),
+        ({"MACHINE_TYPE": "e2 --x"}, "expected a machine type"),
+        ({"NODE_COUNT": "0"}, "expected 1 to 99"),
+        ({"SPOT": "maybe"}, "expected yes or no"),
         ({"CLUSTER_MODE": "big"}, "expected standard or autopilot"),
     ],
 )
