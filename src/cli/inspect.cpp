@@ -1,10 +1,13 @@
-// iris inspect: what a model file is, without running it on data.
+// iris inspect: what a model file is, and a request with the answer that it must get.
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/digest.hpp"
 #include "cli/commands.hpp"
@@ -29,6 +32,7 @@ struct Inspection {
   std::vector<std::string> operators;
   model::Model model;
   std::string kernel;
+  std::vector<model::GoldenRow> examples;  // never empty; a row and its label
 };
 
 const char* link_name(model::Link link) {
@@ -39,6 +43,17 @@ std::string join(const std::vector<std::string>& names) {
   std::string out;
   for (const auto& name : names) out.append(out.empty() ? "" : ", ").append(name);
   return out;
+}
+
+// What a service of this model can be asked, with known answers: its golden rows. A file without
+// any is asked for a row of zeros, which the engine here answers.
+std::vector<model::GoldenRow> examples_of(const model::Model& model, const engine::Engine& engine) {
+  if (!model.golden_rows.empty()) return model.golden_rows;
+  model::GoldenRow zeros{std::vector<float>(model.features()), "", {}};
+  std::uint32_t label = 0;
+  engine.predict(zeros.row, std::span(&label, 1));
+  zeros.label = engine.label(label);
+  return {std::move(zeros)};
 }
 
 Result<Inspection> inspect(const std::string& path) {
@@ -53,18 +68,39 @@ Result<Inspection> inspect(const std::string& path) {
   if (auto ok = engine::verify_golden_rows(*engine, *model); !ok) {
     return input_error("{}: {}", path, ok.error().message);
   }
+  auto examples = examples_of(*model, *engine);
   return Inspection{path,
                     bytes->size(),
                     md5_hex(*bytes),
                     std::move(*operators),
                     std::move(*model),
-                    std::string(engine->kernel())};
+                    std::string(engine->kernel()),
+                    std::move(examples)};
 }
 
 // Metadata that is JSON is shown as such, the rest as text.
 Json metadata_value(const std::string& text) {
   Json parsed = Json::parse(text, nullptr, false);
   return parsed.is_structured() ? parsed : Json(text);
+}
+
+// 0.2f as 0.2: the shortest decimal that is this float.
+Json number(float value) {
+  return Json::parse(fmt::format("{}", value));
+}
+
+// {"instances": [[…]]} for /predict, and {"predictions": [label]}, its answer.
+void add_examples(const std::vector<model::GoldenRow>& examples, Json& json) {
+  Json instances = Json::array();
+  Json predictions = Json::array();
+  for (const auto& example : examples) {
+    Json row = Json::array();
+    for (const float value : example.row) row.push_back(number(value));
+    instances.push_back(std::move(row));
+    predictions.push_back(example.label);
+  }
+  json["request"]["instances"] = std::move(instances);
+  json["answer"]["predictions"] = std::move(predictions);
 }
 
 void print_inspect_json(const Inspection& found) {
@@ -79,6 +115,7 @@ void print_inspect_json(const Inspection& found) {
                {"kernel", found.kernel},
                {"golden_rows_verified", found.model.golden_rows.size()},
                {"metadata", Json::object()}};
+  add_examples(found.examples, json);
   for (const auto& [key, value] : found.model.metadata)
     json["metadata"][key] = metadata_value(value);
   print_json(json);

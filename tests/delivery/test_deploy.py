@@ -1,6 +1,7 @@
 """scripts/deploy against a kubectl that records what it is told, and a real HTTP service."""
 
 import http.server
+import json
 import os
 import subprocess
 import threading
@@ -10,7 +11,8 @@ import yaml
 
 DIGEST = "sha256:" + "ab" * 32
 IMAGE = f"registry.example/iris/iris-api@{DIGEST}"
-ANSWER = b'{"predictions":["setosa","versicolor","virginica"]}'
+EXAMPLE = {"request": {"instances": [[1, 2], [3, 4]]}, "answer": {"predictions": ["good", "bad"]}}
+ANSWER = json.dumps(EXAMPLE["answer"]).encode()
 
 KUBECTL = """\
 #!/usr/bin/env bash
@@ -59,13 +61,16 @@ def deploy(repo, tmp_path, service):
     kubectl.write_text(KUBECTL)
     kubectl.chmod(0o755)
 
-    def run(image=IMAGE, before="7", after="8", apply=0, rollout=0, address=service.address):
+    file = tmp_path / "example.json"
+    file.write_text(json.dumps(EXAMPLE))
+
+    def run(image=IMAGE, example=file, before="7", after="8", apply=0, rollout=0, address=service.address):
         """`before` and `after` are the Deployment's revision; "" for none."""
         calls = tmp_path / "calls"
         revision = tmp_path / "revision"
         revision.write_text(before)
         result = subprocess.run(
-            [repo / "scripts" / "deploy", image],
+            [repo / "scripts" / "deploy", image, example],
             env={
                 **os.environ,
                 "PATH": f"{kubectl.parent}:{os.environ['PATH']}",
@@ -148,4 +153,20 @@ def test_a_service_without_an_address_is_undone(deploy):
 def test_an_image_without_a_digest_is_refused_before_anything_is_asked(deploy, image):
     result, calls = deploy(image=image)
     assert result.returncode == 2
+    assert calls == []
+
+
+def test_a_service_of_another_model_is_undone(deploy, tmp_path):
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(EXAMPLE | {"answer": {"predictions": ["bad", "bad"]}}))
+    result, calls = deploy(example=other)
+    assert result.returncode == 1
+    assert 'expected 200 and {"predictions": ["bad", "bad"]}' in result.stderr
+    assert any("--to-revision 7" in call for call in calls)
+
+
+def test_an_example_that_cannot_be_read_is_refused_before_anything_is_asked(deploy, tmp_path):
+    result, calls = deploy(example=tmp_path / "nothing.json")
+    assert result.returncode == 2
+    assert "nothing.json: cannot be read" in result.stderr
     assert calls == []

@@ -190,6 +190,14 @@ def answers_500(world, bucket):
     world.service_url = ""
 
 
+@sabotage("a Service of another model", steps.smoke, "expected 200 and")
+def another_model(world, bucket):
+    with parts.refusing(200, {"predictions": ["another"]}) as url:
+        world.service_url = url
+        yield
+    world.service_url = ""
+
+
 @sabotage("an SLO missed", steps.scale, "objective 0.1 ms")
 def slo_missed(world, bucket):
     row = "    load: k8s/job-wrk-1000.yaml\n  - name: max3-2000"
