@@ -103,6 +103,24 @@ def test_a_bad_dockerfile_is_refused(lint, text, rule):
     assert rule in said
 
 
+def test_the_format_is_that_of_one_version_wherever_it_is_checked(repo, path_of_linters):
+    """Debian 12 has clang-format 14, Ubuntu 24.04 has 18, and they disagree."""
+    pins = (repo / "packages" / "requirements-lint.txt").read_text()
+    pinned = next(line.split("==")[1] for line in pins.splitlines() if line.startswith("clang-format=="))
+    found = subprocess.run(
+        ["env", "clang-format", "--version"], env={**os.environ, "PATH": path_of_linters},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert f"version {pinned} " in found.stdout
+    assert "Debian" not in found.stdout and "Ubuntu" not in found.stdout
+
+
+def test_bad_format_is_refused(lint):
+    status, said = lint("f.cpp", "int  main( ){return 0;}\n", "clang-format", "--dry-run", "--Werror")
+    assert status != 0
+    assert "clang-format-violations" in said
+
+
 def test_bad_yaml_is_refused(lint):
     status, said = lint("m.yaml", "a: 1\na: 2\n", "yamllint", "--strict")
     assert status != 0
