@@ -21,7 +21,11 @@ class PredictRoute {
 
   Refusal answer(const http::Request& request, const ServedModel& model, PhaseClock& phases,
                  http::Response& response);
-  void release_memory() { parser_.release_memory(); }
+  void release_memory() {
+    parser_.release_memory();
+    instances_ = {};
+    predictions_ = {};
+  }
 
  private:
   void write_predictions(const ServedModel& model, http::Buffer& out) const;

@@ -32,6 +32,11 @@ namespace {
 // Threads that release memory do so at about the same time.
 constexpr Nanoseconds kTrimDelay = std::chrono::milliseconds(300);
 
+// glibc gives back what lies free at the end of a thread's memory once it is more than this, and
+// what is at least as large by itself at once. By default both grow with what is freed, to 64 MiB a
+// thread, and malloc_trim() does not reach the end of other threads' memory.
+constexpr int kKeptFreeBytes = 1 << 20;
+
 // How long a line of the access log may wait to be written.
 constexpr Nanoseconds kAccessLogPeriod = std::chrono::milliseconds(100);
 
@@ -95,6 +100,8 @@ struct Service::State {
         access_log(std::move(its_access_log)),
         admin_routes(admin_tasks(), models, control_metrics, draining, credentials->admin_token()),
         admin(control, admin_options(options), admin_routes, admin_counters, clock, 1) {
+    mallopt(M_MMAP_THRESHOLD, kKeptFreeBytes);
+    mallopt(M_TRIM_THRESHOLD, kKeptFreeBytes);
     options.http = share_of_one_thread(options);
     for (std::size_t i = 0; i < options.threads; ++i) {
       metrics.push_back(std::make_unique<WorkerMetrics>());

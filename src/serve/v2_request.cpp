@@ -36,6 +36,11 @@ class V2RequestParser::Reader final : public JsonReader {
         output_names_{signature.label_name, signature.probabilities_name},
         has_feature_(features_.size()) {}
 
+  void release_memory() {
+    JsonReader::release_memory();
+    numbers_ = {};
+  }
+
   bool parse(std::string_view body, std::optional<std::size_t> json_bytes, V2Request& request) {
     if (json_bytes.value_or(0) > body.size()) {
       return refuse("binary_size", "Inference-Header-Content-Length: {}, but the body has {} bytes",

@@ -44,7 +44,11 @@ class V2Routes {
   // What a request of this path, one of V2's, is counted with.
   static Route route_of(std::string_view path);
 
-  void release_memory() { parser_.release_memory(); }
+  void release_memory() {
+    parser_.release_memory();
+    request_ = {};
+    predictions_ = {};
+  }
 
  private:
   Refusal infer(const http::Request& request, const ServedModel& model, PhaseClock& phases,

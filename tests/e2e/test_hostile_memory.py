@@ -78,16 +78,22 @@ def chunked(server):
 
 @pytest.mark.parametrize("shape", [v2, chunked], ids=lambda shape: shape.__name__)
 def test_the_memory_of_large_bodies_goes_back(start_server, shape):
-    # All of them are held at once where the machine is fast: with their answers, 200 MB.
-    server = start_server("--threads", 2, "--max-queueing-time", "0s", "--max-held", 1 << 30)
+    server = start_server("--threads", 2, "--max-queueing-time", "0s")
     with contextlib.ExitStack() as stack:
         sessions = [stack.enter_context(requests.Session()) for _ in range(12)]
 
         def send(session):
             url, body = shape(server)
-            for _ in range(5):
+            left, deadline = 5, time.monotonic() + 120
+            while left > 0 and time.monotonic() < deadline:
                 data = iter(body) if isinstance(body, list) else body
-                assert session.post(url, data=data, timeout=60).status_code == 200
+                # All twelve at once are more than --max-held: who is refused tries again, and may
+                # see no more of the refusal than a reset.
+                with contextlib.suppress(requests.ConnectionError):
+                    status = session.post(url, data=data, timeout=60).status_code
+                    assert status in (200, 429)
+                    left -= status == 200
+            assert left == 0
 
         before = resident_bytes(server)
         with concurrent.futures.ThreadPoolExecutor(len(sessions)) as pool:
