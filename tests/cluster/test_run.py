@@ -3,6 +3,7 @@ status, and that what was made is gone, however a run ends.
 """
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -89,10 +90,14 @@ def test_two_scenarios(target, experiment, scale, run_iris, environment, tmp_pat
         assert max(sample["completed_per_s"] for sample in samples) > 500
         ticks = of_type(records, "tick", name)
         assert ticks[-1]["target_percent"] == 60
-    (scaled,) = [event for event in of_type(records, "event", "up") if event["kind"] == "scale"]
-    assert (scaled["from"], scaled["to"]) == (1, 3)
-    high = [tick for tick in of_type(records, "tick", "up") if tick["utilization_percent"] > 200]
-    assert high[0]["proposed"] > 3 and high[0]["limited_by"] == "maxReplicas"
+    # How much of the load the first figures hold, and so in how many steps it scales, is up to a real
+    # cluster.
+    scaled = [event for event in of_type(records, "event", "up") if event["kind"] == "scale"]
+    assert (scaled[0]["from"], scaled[-1]["to"]) == (1, 3)
+    assert server is None or len(scaled) == 1
+    high = next(tick for tick in of_type(records, "tick", "up") if tick["utilization_percent"] > 66)
+    assert high["proposed"] == math.ceil(high["utilization_percent"] / 60)
+    assert (high["limited_by"] == "maxReplicas") == (high["proposed"] > 3)
 
     drawn = run_iris("report", tmp_path / "out", "--markdown", tmp_path / "report.md")
     assert drawn.returncode == 0, drawn.stderr
