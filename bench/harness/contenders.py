@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, default=ROOT / "models/model.onnx")
     parser.add_argument("--data", type=Path, default=ROOT / "data/data.csv")
     parser.add_argument(
-        "--manifest", type=Path, default=ROOT / "k8s/wrk-configmap.yaml", help="holds the rows"
+        "--manifest", type=Path, default=ROOT / "k8s/loadtest/wrk-configmap.yaml", help="holds the rows"
     )
 
 

@@ -60,12 +60,9 @@ def _lua_character(byte: int) -> str:
 
 
 def rows_of(manifest: Path) -> list[list[float]]:
-    """The rows in the body of the manifest's wrk script."""
-    script = yaml.safe_load(manifest.read_text(encoding="utf-8"))["data"]["post.lua"]
-    found = re.search(r"^wrk\.body = '(.*)'$", script, re.MULTILINE)
-    if not found:
-        raise ValueError(f"{manifest}: expected a line wrk.body = '…' in post.lua")
-    return json.loads(found[1])["instances"]
+    """The rows of the request in the manifest, a ConfigMap with request.json."""
+    request = yaml.safe_load(manifest.read_text(encoding="utf-8"))["data"]["request.json"]
+    return json.loads(request)["instances"]
 
 
 def predict(rows: Rows, labels: Sequence[str]) -> Request:

@@ -17,6 +17,7 @@ using nlohmann::json;
 
 constexpr std::size_t kScenarios = 100;
 constexpr std::size_t kManifests = 100;
+constexpr const char* kRequestKey = "request.json";
 
 // The fields of one mapping. The first thing that is wrong is kept, and reading goes on, so that
 // the caller asks once at the end.
@@ -194,6 +195,17 @@ std::optional<kube::Service> find_service(const Experiment& experiment) {
   return std::nullopt;
 }
 
+// Left out, it is what the wrk script that ships takes from the same ConfigMap.
+Result<std::string> probe_body(const Experiment& experiment, const std::string& path) {
+  if (!experiment.probe.body.empty()) return experiment.probe.body;
+  const auto found = experiment.scripts.data.find(kRequestKey);
+  if (found == experiment.scripts.data.end()) {
+    return input_error("{}: probe.body: expected text, or the key '{}' in the ConfigMap of {}",
+                       path, kRequestKey, experiment.scripts_path);
+  }
+  return found->second.substr(0, found->second.find('\n'));
+}
+
 }  // namespace
 
 std::vector<std::string> Experiment::manifest_paths() const {
@@ -241,7 +253,7 @@ Result<Experiment> parse_experiment(const std::string& text, const std::string& 
     std::optional<Nanoseconds> timeout;
     probe.duration("timeout", timeout, std::chrono::milliseconds(1), std::chrono::minutes(1));
     if (timeout) experiment.probe.timeout = *timeout;
-    probe.text("body", experiment.probe.body, true);
+    probe.text("body", experiment.probe.body, false);
   } else {
     fields.fail("expected the key 'probe'");
   }
@@ -262,6 +274,9 @@ Result<Experiment> load_experiment(const std::string& path) {
   if (auto done = load_into(experiment->scripts_path, experiment->scripts); !done) {
     return tl::unexpected(done.error());
   }
+  auto body = probe_body(*experiment, path);
+  if (!body) return tl::unexpected(body.error());
+  experiment->probe.body = std::move(*body);
   for (auto& scenario : experiment->scenarios) {
     if (auto done = load_into(scenario.hpa_path, scenario.hpa); !done) {
       return tl::unexpected(done.error());

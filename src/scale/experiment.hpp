@@ -4,12 +4,12 @@
 //   model: models/model.onnx
 //   manifests:
 //     deployment: k8s/deployment.yaml
-//     scripts: k8s/wrk-configmap.yaml
+//     scripts: k8s/loadtest/wrk-configmap.yaml
 //     cluster: [k8s/service.yaml]       # applied on a cluster beside the others
 //   time_scale: 10
 //   duration: 20s
 //   scenarios:
-//     - {name: max3-1000, hpa: k8s/hpa-max3.yaml, load: k8s/job-wrk-1000.yaml}
+//     - {name: max3-1000, hpa: k8s/hpa-max3.yaml, load: k8s/loadtest/job-wrk-1000.yaml}
 //
 // Paths are relative to the folder that the program runs in.
 #pragma once
@@ -46,7 +46,7 @@ struct Scenario {
 struct ProbePlan {
   double rate_per_s = 100;
   Nanoseconds timeout = std::chrono::seconds(2);
-  std::string body;
+  std::string body;  // left out: the first line of request.json in the scripts' ConfigMap
 };
 
 struct Experiment {

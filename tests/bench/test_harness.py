@@ -208,10 +208,10 @@ def test_judgements_are_shown_with_their_goals():
 
 
 def test_requests_carry_the_rows_of_the_manifest():
-    manifest = REPO / "k8s" / "wrk-configmap.yaml"
+    manifest = REPO / "k8s" / "loadtest" / "wrk-configmap.yaml"
     rows = request.rows_of(manifest)
     assert len(rows) == 3 and all(len(row) == 4 for row in rows)
-    assert f"wrk.body = '{request.predict(rows, []).body.decode()}'" in manifest.read_text()
+    assert f"    {request.predict(rows, []).body.decode()}\n" in manifest.read_text()
 
 
 def test_request_on_the_wire_and_in_lua():

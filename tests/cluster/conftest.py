@@ -60,7 +60,7 @@ def experiment(tmp_path):
 
     def write(names=("up",), duration="3s", **changes):
         repo = pathlib.Path(__file__).resolve().parents[2]
-        job = yaml.safe_load((repo / "k8s/job-wrk-1000.yaml").read_text())
+        job = yaml.safe_load((repo / "k8s/loadtest/job-wrk-1000.yaml").read_text())
         container = job["spec"]["template"]["spec"]["containers"][0]
         container["args"] = [
             {"-t12": "-t2", "-c1000": "-c60"}.get(word, word) for word in container["args"]
@@ -71,7 +71,7 @@ def experiment(tmp_path):
             "model": "models/model.onnx",
             "manifests": {
                 "deployment": "k8s/deployment.yaml",
-                "scripts": "k8s/wrk-configmap.yaml",
+                "scripts": "k8s/loadtest/wrk-configmap.yaml",
                 "cluster": ["k8s/namespace.yaml", "k8s/serviceaccount.yaml", "k8s/service.yaml"],
             },
             "time_scale": 20,

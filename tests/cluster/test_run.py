@@ -222,7 +222,7 @@ def test_an_admin_port_that_cannot_be_reached(cluster, experiment, scale, repo, 
     closed = text.replace("            - serve\n", "            - serve\n            - --admin-host=127.0.0.1\n")
     assert closed != text
     (tmp_path / "closed.yaml").write_text(closed)
-    manifests = {"deployment": str(tmp_path / "closed.yaml"), "scripts": "k8s/wrk-configmap.yaml"}
+    manifests = {"deployment": str(tmp_path / "closed.yaml"), "scripts": "k8s/loadtest/wrk-configmap.yaml"}
     server = cluster()
     done = scale(experiment(manifests=manifests), *QUICK, "--step-timeout", "2s")
     assert done.returncode == 3, done.stderr

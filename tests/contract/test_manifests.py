@@ -23,11 +23,19 @@ MANIFESTS = [
     "networkpolicy.yaml",
     "pdb.yaml",
     "serviceaccount.yaml",
-    "wrk-configmap.yaml",
-    "job-wrk-1000.yaml",
-    "job-wrk-2000.yaml",
+    "components/pod-monitoring/networkpolicy.yaml",
+    "components/service-monitor/networkpolicy.yaml",
+    "components/service-monitor/service.yaml",
+    "loadtest/wrk-configmap.yaml",
+    "loadtest/job-wrk-1000.yaml",
+    "loadtest/job-wrk-2000.yaml",
 ]
-PODS = ["deployment.yaml", "job-wrk-1000.yaml", "job-wrk-2000.yaml"]
+# Of APIs that Kubernetes itself does not have.
+OF_OTHER_APIS = [
+    "components/pod-monitoring/podmonitoring.yaml",
+    "components/service-monitor/servicemonitor.yaml",
+]
+PODS = ["deployment.yaml", "loadtest/job-wrk-1000.yaml", "loadtest/job-wrk-2000.yaml"]
 
 
 def objects(repo, name):
@@ -47,8 +55,10 @@ def test_the_schema_accepts_it(repo, name):
 
 
 def test_no_manifest_is_forgotten(repo):
-    found = {path.name for path in (repo / "k8s").glob("*.yaml")}
-    assert found == {*MANIFESTS, "kustomization.yaml"}
+    folder = repo / "k8s"
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*.yaml")}
+    kustomizations = {each for each in found if each.endswith("kustomization.yaml")}
+    assert found - kustomizations == {*MANIFESTS, *OF_OTHER_APIS}
 
 
 def container_of(manifest):
@@ -95,7 +105,8 @@ def pod_violations(pod):
         if context.get("capabilities") != {"drop": ["ALL"]}:
             yield "has capabilities"
         for kind in ("requests", "limits"):
-            if set(container.get("resources", {}).get(kind, {})) != {"cpu", "memory"}:
+            known = {"cpu", "memory", "ephemeral-storage"}
+            if set(container.get("resources", {}).get(kind, {})) != known:
                 yield f"no {kind}"
 
 
@@ -198,6 +209,7 @@ CONTAINER = (*POD, "containers", 0)
         (without(*CONTAINER, "securityContext", "capabilities"), "has capabilities"),
         (without(*CONTAINER, "securityContext", "readOnlyRootFilesystem"), "may write to its root"),
         (without(*CONTAINER, "resources", "limits", "memory"), "no limits"),
+        (without(*CONTAINER, "resources", "requests", "ephemeral-storage"), "no requests"),
         (without(*CONTAINER, "livenessProbe"), "lacks a probe"),
         (without(*CONTAINER, "readinessProbe"), "lacks a probe"),
         (without(*POD, "topologySpreadConstraints"), "may put all replicas on one node"),
@@ -223,6 +235,7 @@ def kubectl():
 
 
 def kustomize(folder):
+    """The objects that `kubectl apply -k` would apply."""
     rendered = subprocess.run(
         [kubectl(), "kustomize", folder], capture_output=True, text=True, timeout=60, check=False
     )
@@ -257,6 +270,119 @@ def test_kustomize_renders_the_service_as_a_unit(repo):
 
 
 def test_the_jobs_differ_in_their_connections_only(repo):
-    small = (repo / "k8s" / "job-wrk-1000.yaml").read_text()
-    large = (repo / "k8s" / "job-wrk-2000.yaml").read_text()
+    small = (repo / "k8s" / "loadtest/job-wrk-1000.yaml").read_text()
+    large = (repo / "k8s" / "loadtest/job-wrk-2000.yaml").read_text()
     assert small.replace("1000", "2000") == large
+
+
+def test_the_load_test_is_a_unit_of_its_own(repo):
+    """Both Jobs at once would be a third load: the larger one waits until it is told to begin."""
+    rendered = {(each["kind"], each["metadata"]["name"]): each for each in kustomize(repo / "k8s/loadtest")}
+    assert set(rendered) == {("ConfigMap", "wrk-scripts"), ("Job", "wrk-1000"), ("Job", "wrk-2000")}
+    for manifest in rendered.values():
+        validate(manifest)
+        assert manifest["metadata"]["namespace"] == "iris"
+    for name, waits in (("wrk-1000", False), ("wrk-2000", True)):
+        job = rendered["Job", name]["spec"]
+        assert job.get("suspend", False) == waits
+        pod = job["template"]["spec"]
+        assert list(pod_violations(pod)) == []
+        assert re.fullmatch(r"[a-z.]+/[a-z/]+@sha256:[0-9a-f]{64}", pod["containers"][0]["image"])
+        # The ConfigMap keeps its name, or iris scale would not find it.
+        assert pod["volumes"][0]["configMap"]["name"] == "wrk-scripts"
+
+
+def test_the_image_of_the_load_is_chosen_by_an_overlay(repo, tmp_path):
+    shutil.copytree(repo / "k8s", tmp_path / "k8s")
+    (tmp_path / "overlay").mkdir()
+    (tmp_path / "overlay" / "kustomization.yaml").write_text(
+        "resources: [../k8s/loadtest]\n"
+        "images: [{name: docker.io/williamyeh/wrk, newName: registry.example/iris-loadtest, digest: sha256:1}]\n"
+    )
+    jobs = [each for each in kustomize(tmp_path / "overlay") if each["kind"] == "Job"]
+    images = {job["spec"]["template"]["spec"]["containers"][0]["image"] for job in jobs}
+    assert images == {"registry.example/iris-loadtest@sha256:1"}
+
+
+@pytest.fixture
+def with_component(repo, tmp_path):
+    """What the service's unit becomes with a component."""
+
+    def render(name):
+        shutil.copytree(repo / "k8s", tmp_path / "k8s")
+        (tmp_path / "overlay").mkdir()
+        (tmp_path / "overlay" / "kustomization.yaml").write_text(
+            f"resources: [../k8s]\ncomponents: [../k8s/components/{name}]\n"
+        )
+        return kustomize(tmp_path / "overlay")
+
+    return render
+
+
+def reaches(policies, port, namespace):
+    """Whether a pod of that namespace reaches the port of the service's pods. Policies add up."""
+
+    def matches(peer):
+        selector = peer["namespaceSelector"]
+        wanted = selector.get("matchLabels", {}).get("kubernetes.io/metadata.name")
+        one_of = [each["values"] for each in selector.get("matchExpressions", []) if each["operator"] == "In"]
+        return namespace == wanted or any(namespace in values for values in one_of)
+
+    return any(
+        port in [each["port"] for each in rule["ports"]]
+        and ("from" not in rule or any(matches(peer) for peer in rule["from"]))
+        for policy in policies
+        for rule in policy["spec"]["ingress"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("component", "monitor", "collectors"),
+    [
+        ("pod-monitoring", "PodMonitoring", ["gke-gmp-system", "gmp-system"]),
+        ("service-monitor", "ServiceMonitor", ["monitoring"]),
+    ],
+)
+def test_metrics_are_scraped_from_the_namespace_of_monitoring_alone(
+    repo, with_component, component, monitor, collectors
+):
+    rendered = with_component(component)
+    by_kind = {}
+    for each in rendered:
+        by_kind.setdefault(each["kind"], []).append(each)
+        assert each["kind"] == "Namespace" or each["metadata"]["namespace"] == "iris"
+    (deployment,), (watch,) = by_kind["Deployment"], by_kind[monitor]
+    pod = deployment["spec"]["template"]
+    container = pod["spec"]["containers"][0]
+    # The pod listens where the policy and the monitor say.
+    assert "--admin-host=0.0.0.0" in container["args"]
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    assert ports == {"http": 8080, "metrics": 9090}
+    assert [each["port"] for each in watch["spec"]["endpoints"]] == ["metrics"]
+    labels = pod["metadata"]["labels"]
+    if monitor == "ServiceMonitor":
+        chosen = [
+            each for each in by_kind["Service"]
+            if watch["spec"]["selector"]["matchLabels"].items() <= each["metadata"]["labels"].items()
+        ]  # fmt: skip
+        assert [each["metadata"]["name"] for each in chosen] == ["iris-api-metrics"]
+        assert chosen[0]["spec"]["clusterIP"] == "None"
+        assert chosen[0]["spec"]["ports"][0]["targetPort"] == "metrics"
+        assert chosen[0]["spec"]["selector"].items() <= labels.items()
+    else:
+        assert watch["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    policies = by_kind["NetworkPolicy"]
+    assert all(each["spec"]["podSelector"]["matchLabels"].items() <= labels.items() for each in policies)
+    for namespace in collectors:
+        assert reaches(policies, 9090, namespace)
+    for namespace in ("iris", "default", "kube-system"):
+        assert not reaches(policies, 9090, namespace)
+        assert reaches(policies, 8080, namespace)
+    # Nothing public leads to the admin port.
+    public = [each for each in by_kind["Service"] if each["spec"].get("type") == "LoadBalancer"]
+    assert [each["targetPort"] for service in public for each in service["spec"]["ports"]] == [8080]
+
+
+def test_without_a_component_the_admin_port_is_reached_by_nobody(repo):
+    policies = [each for each in kustomize(repo / "k8s") if each["kind"] == "NetworkPolicy"]
+    assert not any(reaches(policies, 9090, name) for name in ("iris", "monitoring", "gke-gmp-system"))

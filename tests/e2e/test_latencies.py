@@ -56,7 +56,7 @@ def measured(run_iris, repo, tmp_path):
             f'#!/bin/sh\nexec {sys.executable} {SERVER} {" ".join(map(str, values))} "$@"\n'
         )
         program.chmod(0o755)
-        job = yaml.safe_load((repo / "k8s/job-wrk-1000.yaml").read_text())
+        job = yaml.safe_load((repo / "k8s/loadtest/job-wrk-1000.yaml").read_text())
         container = job["spec"]["template"]["spec"]["containers"][0]
         container["args"] = ["-t1", "-c8", "-d1s", "--timeout", "10s", *container["args"][3:]]
         (tmp_path / "job.yaml").write_text(yaml.safe_dump(job))
@@ -65,7 +65,7 @@ def measured(run_iris, repo, tmp_path):
             "model": str(tmp_path / "model"),
             "manifests": {
                 "deployment": "k8s/deployment.yaml",
-                "scripts": "k8s/wrk-configmap.yaml",
+                "scripts": "k8s/loadtest/wrk-configmap.yaml",
             },
             "time_scale": 1000,
             "duration": duration,

@@ -28,7 +28,7 @@ def load(run_iris, repo, tmp_path, model):
     """Runs a short load: load({"post.lua": …}, args=…, command=…, container={…})."""
 
     def run(scripts, args=None, command=("wrk",), container=None, deployment=None, **job_changes):
-        job = yaml.safe_load((repo / "k8s/job-wrk-1000.yaml").read_text())
+        job = yaml.safe_load((repo / "k8s/loadtest/job-wrk-1000.yaml").read_text())
         pod = job["spec"]["template"]["spec"]
         words = ["-t1", "-c8", "-d1s", "-s", "/scripts/post.lua", "http://iris-api-lb/predict"]
         pod["containers"][0]["command"] = list(command)

@@ -65,7 +65,7 @@ def experiment(tmp_path, repo, model):
     """Writes an experiment with small loads: experiment(["up"], duration="5s")."""
 
     def write(names, duration="5s", **changes):
-        job = yaml.safe_load((repo / "k8s/job-wrk-1000.yaml").read_text())
+        job = yaml.safe_load((repo / "k8s/loadtest/job-wrk-1000.yaml").read_text())
         container = job["spec"]["template"]["spec"]["containers"][0]
         container["args"] = [
             {"-t12": "-t2", "-c1000": "-c60"}.get(word, word) for word in container["args"]
@@ -75,7 +75,7 @@ def experiment(tmp_path, repo, model):
             "model": str(model),
             "manifests": {
                 "deployment": "k8s/deployment.yaml",
-                "scripts": "k8s/wrk-configmap.yaml",
+                "scripts": "k8s/loadtest/wrk-configmap.yaml",
             },
             "time_scale": 20,
             "duration": duration,

@@ -200,7 +200,7 @@ def another_model(world, bucket):
 
 @sabotage("an SLO missed", steps.scale, "objective 0.1 ms")
 def slo_missed(world, bucket):
-    row = "    load: k8s/job-wrk-1000.yaml\n  - name: max3-2000"
+    row = "    load: k8s/loadtest/job-wrk-1000.yaml\n  - name: max3-2000"
     # Enough samples that a 99th percentile has a meaning.
     edit(world, world.experiment, "requests_per_s: 100", "requests_per_s: 500")
     edit(world, world.experiment, row, row.replace("\n", "\n    slo: {p99: 100us}\n", 1))

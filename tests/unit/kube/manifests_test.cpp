@@ -73,12 +73,15 @@ TEST(Manifests, TheAutoscalersDifferInTheirMaximumOnly) {
 }
 
 TEST(Manifests, TheJobsRunWrkWithTheScriptOfTheConfigMap) {
-  const auto scripts = load_shipped<ConfigMap>("wrk-configmap.yaml");
+  const auto scripts = load_shipped<ConfigMap>("loadtest/wrk-configmap.yaml");
   EXPECT_EQ(scripts.metadata.name, "wrk-scripts");
   ASSERT_TRUE(scripts.data.contains("post.lua"));
   EXPECT_NE(scripts.data.at("post.lua").find("wrk.method = \"POST\""), std::string::npos);
+  // What the script opens is there.
+  EXPECT_NE(scripts.data.at("post.lua").find("\"/scripts/request.json\""), std::string::npos);
+  ASSERT_TRUE(scripts.data.contains("request.json"));
   for (const std::string count : {"1000", "2000"}) {
-    const auto job = load_shipped<Job>("job-wrk-" + count + ".yaml");
+    const auto job = load_shipped<Job>("loadtest/job-wrk-" + count + ".yaml");
     EXPECT_EQ(job.backoff_limit, 0);
     EXPECT_EQ(job.active_deadline_seconds, 180);
     ASSERT_EQ(job.pod.containers.size(), 1u);
