@@ -43,7 +43,8 @@ constexpr std::string_view kTextStarts[] = {"PAR1"sv, "ARROW1"sv, "BZh"sv, "7z\x
 
 bool is_binary(std::string_view bytes) {
   const auto head = bytes.substr(0, 4096);
-  return std::any_of(head.begin(), head.end(), [](char c) { return c >= 0 && c < '\t'; });
+  return std::any_of(head.begin(), head.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < '\t'; });
 }
 
 bool is_known(const Known& known, std::string_view text) {

@@ -272,7 +272,7 @@ std::string generator_words(const Scenario& scenario) {
   if (!scenario.end->load_errors.empty()) words += "Standard error:\n" + scenario.end->load_errors;
   for (char& c : words) {
     // A script prints what it likes.
-    if ((c >= 0 && c < ' ' && c != '\n') || c == '\x7f') c = '?';
+    if ((static_cast<unsigned char>(c) < ' ' && c != '\n') || c == '\x7f') c = '?';
   }
   return words;
 }

@@ -54,7 +54,7 @@ std::string one_line(std::string text) {
   const bool cut = text.size() > kShownBytes;
   text.resize(std::min(text.size(), kShownBytes));
   for (char& c : text) {
-    if ((c >= 0 && c < ' ') || c == '\x7f') c = ' ';
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
   }
   return cut ? text + "…" : text;
 }
