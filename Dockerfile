@@ -2,10 +2,11 @@
 # the program, exactly the shared objects that it links, and nothing else, so there is no shell and
 # no package manager to be misused. ./run image builds and checks them; by hand:
 #
-#   docker build --target serve -t iris-api .
+#   docker build -t iris-api .
 #   docker run --rm -p 8080:8080 iris-api
 #
-# models/model.onnx must stand: iris pull fetches it.
+# The model is models/model.onnx, and where that is not there, as in a fresh clone, what DVC's files name,
+# fetched in a stage of its own.
 ARG BASE=docker.io/library/debian:bookworm-slim
 
 # The toolchain and the libraries. Versions are those of the Debian release, as everywhere in this
@@ -21,29 +22,35 @@ RUN apt-get update \
 
 ENV CCACHE_DIR=/ccache
 
-# Every file gets the time 0: bytes must not depend on when they were made, and what has not changed
-# must not become a new layer with each commit.
-FROM packages AS build-serve
+# The programs of both images, compiled together: most of their sources are the same.
+FROM packages AS build
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
 COPY src src
 # What was compiled before is not compiled again, also when a layer has to be.
 RUN --mount=type=cache,target=/ccache \
-    cmake --preset image && cmake --build --preset image --target iris_serving
+    cmake --preset image && cmake --build --preset image --target iris_serving iris
+
+# A model that lies in models/ is taken as it is. Else it comes from DVC's remote and is verified: a
+# folder in git needs nothing; of a bucket that wants credentials, fetch it before (iris pull), since
+# none may get into a build.
+FROM build AS model
+WORKDIR /repository
+COPY . .
+RUN [ -f models/model.onnx ] || /src/build/image/iris pull models/model.onnx
+
+# Every file gets the time 0: bytes must not depend on when they were made, and what has not changed
+# must not become a new layer with each commit.
+FROM build AS build-serve
 COPY scripts/image-root scripts/sbom scripts/
-COPY models/model.onnx models/
+COPY --from=model /repository/models/model.onnx models/
 RUN scripts/image-root /image/rootfs build/image/serving/iris \
     && install -D -m 0444 models/model.onnx /image/rootfs/models/model.onnx \
     && scripts/sbom --name iris-api --root /image/rootfs --link build/image/serving/iris \
        --build build/image > /image/iris-api.spdx.json \
     && find /image -exec touch --no-dereference --date=@0 {} +
 
-FROM packages AS build-loadtest
-COPY CMakeLists.txt CMakePresets.json ./
-COPY cmake cmake
-COPY src src
-RUN --mount=type=cache,target=/ccache \
-    cmake --preset image && cmake --build --preset image --target iris
+FROM build AS build-loadtest
 COPY scripts/image-root scripts/sbom scripts/
 RUN scripts/image-root /image/rootfs build/image/iris "$(command -v wrk)" \
     && scripts/sbom --name iris-loadtest --root /image/rootfs --link build/image/iris \

@@ -46,13 +46,29 @@ def test_every_source_gets_into_the_build(ignore, sources):
     assert [path for path in sources if kept_out(ignore, path)] == []
 
 
+def test_what_the_model_is_fetched_from_gets_into_the_build(repo, ignore):
+    """As git has it: a fresh clone has no model, and its build makes one."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--", "remote", "dvc.lock", "dvc.yaml", ".dvc/config"],
+        cwd=repo, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    files = listed.stdout.splitlines()
+    assert len(files) >= 5
+    assert [path for path in files if kept_out(ignore, path)] == []
+    assert not kept_out(ignore, "models/model.onnx")
+
+
 def test_a_source_that_is_kept_out_is_seen(ignore, sources):
     narrower = ignore.replace("!src/serve/assets/openapi.json\n", "")
     assert [path for path in sources if kept_out(narrower, path)] == ["src/serve/assets/openapi.json"]
 
 
 @pytest.mark.parametrize(
-    "path", ["data/iris.csv", ".git/config", ".env", "key.json", "src/key.json", "src/.env", "build/x/iris"]
-)
+    "path",
+    [
+        "data/iris.csv", ".git/config", ".env", "key.json", "src/key.json", "src/.env", "build/x/iris",
+        ".dvc/config.local", ".dvc/tmp/lock", ".dvc/cache/files/md5/01/3d", "remote/.env", "models/other.onnx",
+    ],
+)  # fmt: skip
 def test_nothing_else_gets_in(ignore, path):
     assert kept_out(ignore, path)
