@@ -1,6 +1,7 @@
 """Each linter of scripts/lint must refuse a fixture made for it: a linter that finds nothing in what
 is wrong would be green for ever."""
 
+import json
 import os
 import subprocess
 import textwrap
@@ -119,6 +120,35 @@ def test_bad_format_is_refused(lint):
     status, said = lint("f.cpp", "int  main( ){return 0;}\n", "clang-format", "--dry-run", "--Werror")
     assert status != 0
     assert "clang-format-violations" in said
+
+
+MOVED = """\
+    #include <string>
+    #include <utility>
+    std::string twice(std::string text) {
+      std::string first = std::move(text);
+      return first + text;
+    }
+    """
+
+
+@pytest.mark.parametrize(("second", "expected"), [("text", 1), ("first", 0)])
+def test_what_a_folder_s_sources_hold_is_found_where_they_are_read_as_one(
+    repo, tmp_path, path_of_linters, second, expected
+):
+    source = tmp_path / "src" / "twice.cpp"
+    source.parent.mkdir()
+    source.write_text(textwrap.dedent(MOVED).replace("first + text", f"first + {second}"))
+    unit = tmp_path / "unity_0_cxx.cxx"
+    unit.write_text(f'#include "{source}"\n')
+    command = {"directory": str(tmp_path), "file": str(unit), "command": f"c++ -c {unit}"}
+    (tmp_path / "compile_commands.json").write_text(json.dumps([command]))
+    found = subprocess.run(
+        [repo / "scripts" / "tidy", tmp_path], env={**os.environ, "PATH": path_of_linters},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert found.returncode == expected, found.stdout + found.stderr
+    assert ("bugprone-use-after-move" in found.stdout) == bool(expected)
 
 
 def test_bad_yaml_is_refused(lint):
