@@ -139,7 +139,8 @@ def test_what_a_folder_s_sources_hold_is_found_where_they_are_read_as_one(
     source = tmp_path / "src" / "twice.cpp"
     source.parent.mkdir()
     source.write_text(textwrap.dedent(MOVED).replace("first + text", f"first + {second}"))
-    unit = tmp_path / "unity_0_cxx.cxx"
+    unit = tmp_path / "Unity" / "unity_0_cxx.cxx"
+    unit.parent.mkdir()
     unit.write_text(f'#include "{source}"\n')
     command = {"directory": str(tmp_path), "file": str(unit), "command": f"c++ -c {unit}"}
     (tmp_path / "compile_commands.json").write_text(json.dumps([command]))
