@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import http.server
+import io
 import json
 import re
 import threading
@@ -31,7 +32,7 @@ APIS = {
         "serviceaccounts": ("ServiceAccount", True),
         "services": ("Service", True),
     },
-    "apps/v1": {"deployments": ("Deployment", True)},
+    "apps/v1": {"deployments": ("Deployment", True), "replicasets": ("ReplicaSet", True)},
     "autoscaling/v2": {"horizontalpodautoscalers": ("HorizontalPodAutoscaler", True)},
     "authorization.k8s.io/v1": {"selfsubjectaccessreviews": ("SelfSubjectAccessReview", False)},
     "batch/v1": {"jobs": ("Job", True)},
@@ -67,15 +68,39 @@ def not_found(plural, name):
     return Refusal(404, "NotFound", f'{plural} "{name}" not found')
 
 
-def merge(into, patch):
-    """JSON merge patch (RFC 7396); close enough to a strategic one for what is applied here."""
+def is_named(things):
+    return isinstance(things, list) and all(isinstance(each, dict) and "name" in each for each in things)
+
+
+def merge(into, patch, strategic=False):
+    """JSON merge patch (RFC 7396); a strategic one also merges lists of named things, by name."""
     for key, value in patch.items():
+        if key.startswith("$"):  # the order of a list, which is kept
+            continue
         if value is None:
             into.pop(key, None)
         elif isinstance(value, dict) and isinstance(into.get(key), dict):
-            merge(into[key], value)
+            merge(into[key], value, strategic)
+        elif strategic and is_named(value) and is_named(into.get(key)):
+            known = {each["name"]: each for each in into[key]}
+            for each in value:
+                merge(known.setdefault(each["name"], {}), each, strategic)
+            into[key] = list(known.values())
         else:
             into[key] = value
+
+
+def apply_operations(thing, operations):
+    """JSON patch (RFC 6902), for what kubectl's undo sends: add, replace and remove of a member."""
+    for each in operations:
+        *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in each["path"][1:].split("/")]
+        target = thing
+        for part in parents:
+            target = target[part]
+        if each["op"] == "remove":
+            target.pop(last, None)
+        else:
+            target[last] = each["value"]
 
 
 class Store:
@@ -254,7 +279,10 @@ class ApiServer:
         if "dryRun" in query:
             return thing
         if method == "PATCH":
-            merge(thing, body)
+            if isinstance(body, list):
+                apply_operations(thing, body)
+            else:
+                merge(thing, body, query.get("strategic") == ["yes"])
         else:
             status = thing.get("status")
             thing = {**copy.deepcopy(body), "status": status}
@@ -282,9 +310,12 @@ class ApiServer:
 
     def list(self, gv, plural, namespace, query):
         selector = query.get("labelSelector", [""])[0]
+        fields = dict(part.split("=", 1) for part in query.get("fieldSelector", [""])[0].split(",") if part)
         labels = dict(part.split("=", 1) for part in selector.split(",") if part)
         kind = APIS[gv][plural][0]
         items = self.store.all(gv, plural, namespace, labels)
+        if "metadata.name" in fields:
+            items = [each for each in items if each["metadata"]["name"] == fields["metadata.name"]]
         return {
             "kind": f"{kind}List",
             "apiVersion": gv,
@@ -326,11 +357,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         api.requests.append((self.command, self.path))
+        query = urllib.parse.parse_qs(url.query)
+        if query.get("watch", [""])[0] in ("true", "1"):
+            return self.watch(url.path, query)
+        if "strategic" in (self.headers.get("Content-Type") or ""):
+            query["strategic"] = ["yes"]
         code = 201 if self.command == "POST" else 200
         try:
             # YAML holds JSON; server-side apply sends either.
             body = yaml.safe_load(raw) if raw else {}
-            value = api.answer(self.command, url.path, urllib.parse.parse_qs(url.query), body)
+            value = api.answer(self.command, url.path, query, body)
         except Refusal as refusal:
             code, value = refusal.status["code"], refusal.status
         if isinstance(value, bytes):
@@ -344,6 +380,38 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+    def watch(self, path, query):
+        """What changes of a list, an event a line, until the client or the server goes."""
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        seen = {}
+        while not self.api._closing.wait(0.05):
+            with self.api.store.lock:
+                items = self.api.answer("GET", path, query, None)["items"]
+                now = {each["metadata"]["name"]: json.dumps(each) for each in items}
+            events = [("ADDED" if n not in seen else "MODIFIED", t) for n, t in now.items() if seen.get(n) != t]
+            events += [("DELETED", text) for name, text in seen.items() if name not in now]
+            seen = now
+            if query.pop("sendInitialEvents", ["false"]) == ["true"]:
+                events.append(("BOOKMARK", self.end_of_initial_events(path)))
+            try:
+                for kind, text in events:
+                    self.wfile.write(f'{{"type":"{kind}","object":{text}}}\n'.encode())
+                self.wfile.flush()
+            except OSError:
+                self.wfile = io.BytesIO()  # the client has gone with what was still to be written
+                return
+
+    def end_of_initial_events(self, path):
+        match = PATH.match(path)
+        metadata = {"resourceVersion": str(self.api.store.version)}
+        metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
+        kind = APIS[match["gv"]][match["plural"]][0]
+        return json.dumps({"kind": kind, "apiVersion": match["gv"], "metadata": metadata})
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 

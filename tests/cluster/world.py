@@ -192,11 +192,14 @@ class World:
         return any(begin + lag <= now < end for begin, end in self.loads)
 
     def count(self, now):
-        """The load's requests since the last step, shared by the pods that are ready."""
+        """The load's requests since the last step, shared by the ready pods of the Job's namespace."""
+        loaded = {job["metadata"]["namespace"] for job in self.store.all("batch/v1", "jobs")}
         ready = [
             pod["metadata"]["name"]
             for pod in self.store.all("v1", "pods")
-            if self.is_ready(pod) and pod["spec"]["containers"][0]["name"] != "wrk"
+            if self.is_ready(pod)
+            and pod["metadata"]["namespace"] in loaded
+            and pod["spec"]["containers"][0]["name"] != "wrk"
         ]
         for begin, end in self.loads:
             seconds = min(now, end) - max(self.last_step, begin)

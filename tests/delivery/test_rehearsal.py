@@ -1,36 +1,102 @@
-"""The rehearsal without containers: the way is green, and every sabotage turns the right step red."""
+"""The rehearsal without containers: the workflows are green, every sabotage turns the right step red, and its
+own verdict is red where one does not."""
 
 import subprocess
 import sys
+from types import SimpleNamespace
+
+import pytest
 
 
-def test_the_way_is_green_and_every_sabotage_is_seen(repo, iris):
-    result = subprocess.run(
-        [sys.executable, repo / "tests" / "rehearse" / "rehearse.py", "--no-image"],
+@pytest.fixture
+def rehearsal(repo, monkeypatch):
+    monkeypatch.syspath_prepend(str(repo / "tests" / "rehearse"))
+    import runner
+    import sabotage
+
+    return SimpleNamespace(runner=runner, sabotage=sabotage)
+
+
+def rehearse(repo, *flags, **environment):
+    return subprocess.run(
+        [sys.executable, repo / "tests" / "rehearse" / "rehearse.py", "--no-image", *flags],
+        env=environment or None,
         capture_output=True,
         text=True,
         check=False,
-        timeout=900,
+        timeout=1800,
     )
+
+
+def test_the_workflows_are_green_and_every_sabotage_is_seen(repo, iris):
+    result = rehearse(repo)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "WRONG" not in result.stdout
-    assert result.stdout.count("as it must") >= 11
+    assert result.stdout.count("as it must") >= 18
 
 
-def test_it_says_so_when_the_way_is_not_green(repo, iris, tmp_path):
+def test_it_says_so_when_a_workflow_is_not_green(repo, iris, tmp_path):
     program = tmp_path / "iris"
-    # The manifests are held against what serve --help says; every other command fails.
+    # A model is pulled and served; no model is good enough.
     program.write_text(
-        f'#!/bin/sh\n[ "$*" = "serve --help" ] && exec "{iris}" "$@"\necho broken >&2\nexit 1\n'
+        f'#!/bin/sh\n[ "$1" != evaluate ] || {{ echo broken >&2; exit 1; }}\nexec "{iris}" "$@"\n'
     )
     program.chmod(0o755)
-    result = subprocess.run(
-        [sys.executable, repo / "tests" / "rehearse" / "rehearse.py", "--no-image"],
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "IRIS_BIN": str(program)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
+    result = rehearse(repo, PATH="/usr/local/bin:/usr/bin:/bin", IRIS_BIN=str(program))
     assert result.returncode == 1
-    assert "RED    gates" in result.stdout and "broken" in result.stdout
+    assert "RED    ci.yml: Pull, check, train, evaluate" in result.stdout and "broken" in result.stdout
+
+
+def run_of(rehearsal, *results, status=1):
+    steps = [rehearsal.runner.Step("ci/Gates", name, result, said) for name, result, said in results]
+    return rehearsal.runner.Run("ci.yml", steps, status, "")
+
+
+@pytest.mark.parametrize(
+    ("step", "says", "results", "status", "right"),
+    [
+        ("Gate", "tulip", [("Gate", "failure", "found tulip\n")], 1, True),
+        # Nothing turned red.
+        ("Gate", "tulip", [("Gate", "success", "found tulip\n")], 0, False),
+        # Another step did, also where the right one did after it.
+        ("Gate", "tulip", [("Check out", "failure", "tulip\n"), ("Gate", "failure", "tulip\n")], 1, False),
+        # The right step, with a message that says something else.
+        ("Gate", "tulip", [("Gate", "failure", "exit status 1\n")], 1, False),
+        # A step failed, and the run is green all the same.
+        ("Gate", "tulip", [("Gate", "failure", "tulip\n")], 0, False),
+        # Nothing may be red.
+        ("", "", [("Gate", "success", "")], 0, True),
+        ("", "", [], 0, True),
+        ("", "", [("Gate", "failure", "")], 1, False),
+    ],
+)
+def test_a_sabotage_that_turns_another_step_red_fails(rehearsal, step, says, results, status, right):
+    each = rehearsal.sabotage.Sabotage("a name", step, says, None)
+    verdict, _, _ = rehearsal.sabotage.judge(each, run_of(rehearsal, *results, status=status))
+    assert verdict == right
+
+
+def test_what_a_run_left_behind_fails_it_too(rehearsal, capsys):
+    def change(world):
+        yield lambda: run_of(rehearsal, status=0)
+        raise rehearsal.sabotage.Wrong("the cluster was changed")
+
+    world = SimpleNamespace(whole_again=lambda: None)
+    each = rehearsal.sabotage.Sabotage("a name", "", "", change)
+    assert rehearsal.sabotage.run(world, each) is False
+    assert "the cluster was changed" in capsys.readouterr().out
+
+
+def test_every_bound_is_a_command_of_the_workflows(repo, rehearsal):
+    """A bound of a command that no workflow has any more would silently run the new one in full."""
+    text = "\n".join(path.read_text() for path in (repo / ".github" / "workflows").glob("*.yml"))
+    for each in rehearsal.runner.BOUNDED + rehearsal.runner.WITHOUT_IMAGES:
+        changed = rehearsal.runner.bounded(text, [each])
+        assert changed.count("run: ") == text.count("run: ")
+        assert each.command in text and changed != rehearsal.runner.bounded(text, []), each.command
+
+
+def test_every_action_has_a_stand_in(repo, rehearsal):
+    for path in (repo / ".github").rglob("*.yml"):
+        for name, action in rehearsal.runner.USES.findall(path.read_text()):
+            assert (rehearsal.runner.ACTIONS / action / "action.yml").is_file(), name

@@ -127,16 +127,17 @@ def registry(folder: Path, log: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def github(commit: str) -> Iterator[http.server.ThreadingHTTPServer]:
-    """GitHub's API with one open pull request, and a green ci; `comments` are what it got."""
+def github() -> Iterator[http.server.ThreadingHTTPServer]:
+    """GitHub's API with one open pull request and one run of ci; `comments` are what it got."""
     comments: list[dict] = []
-    run = {"run_number": 1, "head_sha": commit, "status": "completed", "conclusion": "success"}
+    pull = {"number": 7, "head": {"sha": ""}}
+    run = {"run_number": 1, "head_sha": "", "status": "completed", "conclusion": "success"}
     run["html_url"] = "https://github.com/owner/name/actions/runs/1"
 
     class Handler(Quiet):
         def do_GET(self) -> None:
             if self.path.startswith("/repos/owner/name/pulls"):
-                self.answer(200, [{"number": 7, "head": {"sha": commit}}])
+                self.answer(200, [pull])
             elif self.path.startswith("/repos/owner/name/actions/workflows/ci.yml/runs"):
                 self.answer(200, {"workflow_runs": [run]})
             else:
@@ -153,7 +154,7 @@ def github(commit: str) -> Iterator[http.server.ThreadingHTTPServer]:
             self.answer(200, {})
 
     with serving(Handler) as server:
-        server.comments, server.ci = comments, run
+        server.comments, server.ci, server.pull = comments, run, pull
         yield server
 
 

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""The whole way from a commit to a running service on one machine, with real parts, and then every
-sabotage of it. Called by ./run rehearse, which installs what it needs.
+"""The workflow files themselves, executed by act on one machine with real parts around them, and then every
+sabotage of them. Called by ./run rehearse, which installs what it needs.
 
-    ./run rehearse                    the way, then all sabotages
-    ./run rehearse --only SABOTAGE    the way as far as it is needed, then the sabotages of that name
+    ./run rehearse                    the workflows, then all sabotages
+    ./run rehearse --only SABOTAGE    the sabotages of that name alone
     ./run rehearse --no-image         without what needs a container engine
+    ./run rehearse --kubeconfig FILE  deploys to that cluster; without the sabotages of the stand-in cluster
 
-The committed HEAD is rehearsed, in a clone of its own. Exit status 1 when a step of the way fails, or
-when a sabotage does not turn the right step red with the right message.
+The committed HEAD is rehearsed, in a clone of its own. Exit status 1 when a workflow is not green, or when
+a sabotage does not turn the right step red with the right message.
 """
 
 from __future__ import annotations
@@ -20,36 +21,70 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import broken_data
+import broken_delivery
+import broken_tree
+import cluster
 import parts
+import runner
 import sabotage
-import steps
-from steps import StepFailed, World
+from surroundings import World
 
+# Each adds its sabotages when it is read.
+SABOTAGES = (broken_data, broken_delivery, broken_tree)
 REPO = Path(__file__).resolve().parents[2]
-CONTAINERS = {steps.build_image, steps.check_image, steps.push, steps.pull_and_run, steps.smoke, steps.scan_all}
+VARIABLES = {
+    "GCP_PROJECT": "rehearsal",
+    "GKE_CLUSTER_NAME": "iris",
+    "GKE_CLUSTER_ZONE": "europe-west1-b",
+    "ARTIFACT_REGISTRY_REPOSITORY": "iris",
+    "BUCKET_NAME": parts.BUCKET,
+    "GCP_WORKLOAD_IDENTITY_PROVIDER": "projects/1/locations/global/workloadIdentityPools/p/providers/g",
+    "GCP_SERVICE_ACCOUNT": "iris@rehearsal.iam.gserviceaccount.com",
+}
 
 
 def check_machine(with_images: bool) -> None:
-    needed = ["git", "openssl"] + ["podman", "docker-registry"] * with_images
+    needed = ["git", "openssl", "ninja", "cmake"] + ["podman", "docker-registry"] * with_images
     missing = [each for each in needed if shutil.which(each) is None]
     if missing:
         print(f"rehearse: apt-get install {' '.join(missing)}", file=sys.stderr)
         sys.exit(3)
 
 
-def clone(folder: Path) -> Path:
-    """The committed HEAD, with the programs that stand here already."""
-    root = folder / "checkout"
-    subprocess.run(["git", "clone", "--quiet", REPO, root], check=True)
-    (root / "build" / "release").mkdir(parents=True)
-    program = Path(os.environ.get("IRIS_BIN", REPO / "build" / "release" / "iris"))
-    (root / "build" / "release" / "iris").symlink_to(program.resolve())
-    # Installed once, here, and not for each clone.
+def git(root: Path, *command: str) -> str:
+    who = ["-c", "user.name=rehearsal", "-c", "user.email=rehearsal@example.com"]
+    done = subprocess.run(["git", *who, *command], cwd=root, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def make_origin(folder: Path) -> tuple[Path, str]:
+    """The committed HEAD as a repository to fetch from, with a load test of seconds."""
+    origin = folder / "origin"
+    git(folder, "clone", "--quiet", str(REPO), str(origin))
+    git(origin, "checkout", "--quiet", "-B", "main")
+    git(origin, "config", "uploadpack.allowAnySHA1InWant", "true")
+    experiment = origin / "experiments" / "scaling.yaml"
+    text = experiment.read_text().replace("duration: 60s", "duration: 3s").replace("time_scale: 10", "time_scale: 20")
+    experiment.write_text(text)
+    git(origin, "commit", "--quiet", "--all", "--message", "a load of 3 s")
+    return origin, git(origin, "rev-parse", "HEAD")
+
+
+def write_built(state: Path, iris: Path) -> None:
+    """What stands in a checkout as if a cache had restored it: a finished build, the linters."""
+    release = state / "built" / "build" / "release"
+    release.mkdir(parents=True)
+    (release / "iris").symlink_to(iris)
+    cache = "CMAKE_PROJECT_NAME:STATIC=iris\nCMAKE_GENERATOR:INTERNAL=Ninja\n"
+    (release / "CMakeCache.txt").write_text(f"{cache}CMAKE_MAKE_PROGRAM:FILEPATH={shutil.which('ninja')}\n")
+    (release / "build.ninja").write_text("build all: phony\ndefault all\n")
+    # Installed once, here, and not for each checkout.
     subprocess.run([REPO / "scripts" / "lint-tools"], check=True, stdout=subprocess.DEVNULL)
-    (root / "build" / "lint-tools").symlink_to(REPO / "build" / "lint-tools")
-    return root
+    (state / "built" / "build" / "lint-tools").symlink_to(REPO / "build" / "lint-tools")
 
 
 def fill(bucket: parts.Bucket, root: Path) -> None:
@@ -60,91 +95,92 @@ def fill(bucket: parts.Bucket, root: Path) -> None:
             bucket.put(f"dvc/{path.relative_to(remote)}", path.read_bytes())
 
 
-def whole_again(root: Path) -> None:
-    """The checkout as it was committed; what is ignored stays, but for what DVC fetched."""
-    subprocess.run(["git", "checkout", "--quiet", "."], cwd=root, check=True)
-    for path in ("data/data.csv", "models/model.onnx"):
-        (root / path).unlink(missing_ok=True)
-    shutil.rmtree(root / ".dvc" / "cache", ignore_errors=True)
+@contextlib.contextmanager
+def make_world(folder: Path, with_images: bool, kubeconfig: Path | None):
+    (folder / "logs").mkdir()
+    origin, commit = make_origin(folder)
+    bounds = runner.BOUNDED + runner.WITHOUT_IMAGES * (not with_images)
+    act = runner.Runner(folder, origin, bounds)
+    iris = Path(os.environ.get("IRIS_BIN", REPO / "build" / "release" / "iris")).resolve()
+    write_built(act.state, iris)
+    with contextlib.ExitStack() as stack:
+        bucket = stack.enter_context(parts.bucket(folder / "logs" / "bucket.log"))
+        fill(bucket, origin)
+        place = "localhost:1"
+        if with_images:
+            place = stack.enter_context(parts.registry(folder / "registry", folder / "logs" / "registry.log"))
+            (folder / "registries.conf").write_text(f'[[registry]]\nlocation = "{place}"\ninsecure = true\n')
+        server = None
+        if kubeconfig:
+            shutil.copy(kubeconfig, act.state / "kubeconfig")
+        else:
+            model = cluster.model_of(origin, iris, folder)
+            address = stack.enter_context(cluster.service(iris, model, folder / "logs" / "service.log"))
+            server = stack.enter_context(cluster.cluster(act.state / "kubeconfig", address))
+        # A region whose registry is this machine's: REGION-docker.pkg.dev/…
+        variables = VARIABLES | {"GCP_REGION": f"{place}/rehearsal"}
+        environment = {
+            "STORAGE_EMULATOR_HOST": bucket.endpoint,
+            "SMOKE_TIMEOUT_S": "3",
+            "ROLLOUT_TIMEOUT_S": "60",
+            "ADDRESS_TIMEOUT_S": "20",
+        }
+        if with_images:
+            environment |= {"ENGINE": "podman", "CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf")}
+        github = stack.enter_context(parts.github())
+        yield World(folder, origin, act, bucket, github, server, commit, variables, environment)
 
 
-def run_way(world: World, way: list) -> bool:
-    for step in way:
-        began = time.monotonic()
-        try:
-            said = step(world)
-        except StepFailed as failure:
-            print(f"RED    {step.__doc__}\n{failure}", flush=True)
+def show(run: runner.Run, event: str) -> None:
+    for step in run.steps:
+        print(f"{run.workflow:16} {event:12} {step.job:28.28} {step.name:42.42} {step.result}", flush=True)
+    if not run.steps:
+        print(f"{run.workflow:16} {event:12} {'—':28} no job ran", flush=True)
+
+
+def run_way(world: World) -> bool:
+    """Every workflow once, in the order in which a commit meets them."""
+    way: list[tuple[str, Callable[[], runner.Run]]] = [
+        ("push", world.push),
+        ("workflow_run", lambda: world.after_ci("comment.yml", "success")),
+        ("workflow_run", lambda: world.after_ci("cd.yml", "success")),
+        ("workflow_run", lambda: world.after_ci("cd_loadtest.yml", "success")),
+        ("by hand", lambda: world.by_hand("cd.yml")),
+        ("schedule", lambda: world.by_clock("sanity.yml")),
+    ]
+    for event, start in way:
+        run = start()
+        show(run, event)
+        if run.status != 0:
+            red = run.red
+            print(f"RED    {run.workflow}: {red.name if red else 'no step'}\n{red.said if red else run.said}", flush=True)
             return False
-        print(f"green  {step.__doc__:22} {time.monotonic() - began:6.1f} s  {said}", flush=True)
     return True
 
 
-def message_of(failure: StepFailed, says: str) -> str:
-    """The line of the output that tells what is wrong."""
-    lines = [line.strip() for line in str(failure).splitlines()]
-    return next((line for line in lines if says in line), lines[-1] if lines else "")[:400]
-
-
-def run_sabotage(world: World, bucket: parts.Bucket, each: sabotage.Sabotage, way: list) -> bool:
-    whole_again(world.root)
-    world.run("build/release/iris", "pull")
-    with each.change(world, bucket):
-        for step in way:
-            if step in steps.SLOW and step is not each.step:
-                continue
-            try:
-                step(world)
-            except StepFailed as failure:
-                right = step is each.step and each.says in str(failure)
-                verdict = "as it must" if right else f"WRONG: expected {each.step.__doc__}, '{each.says}'"
-                print(f"{each.name:30} {step.__doc__:16} {verdict}\n    {message_of(failure, each.says)}", flush=True)
-                return right
-            if step is each.step:
-                break
-    print(f"{each.name:30} {'—':16} WRONG: nothing went red, expected {each.step.__doc__}", flush=True)
-    return False
-
-
 def main() -> int:
-    parser = argparse.ArgumentParser(description="The way to the cluster, rehearsed and sabotaged.")
+    parser = argparse.ArgumentParser(description="The workflow files, executed and sabotaged.")
     parser.add_argument("--only", help="part of a sabotage's name")
     parser.add_argument("--no-image", action="store_true", help="without a container engine")
+    parser.add_argument("--kubeconfig", type=Path, help="of the cluster to deploy to; else a stand-in")
     given = parser.parse_args()
     check_machine(not given.no_image)
-    way = [step for step in steps.STEPS if not (given.no_image and step in CONTAINERS)]
-    chosen = [each for each in sabotage.ALL if each.step in way and (given.only or "") in each.name]
+    chosen = [each for each in sabotage.ALL if (given.only or "") in each.name]
+    chosen = [each for each in chosen if not (each.image and given.no_image) and not (each.cluster and given.kubeconfig)]
     began = time.monotonic()
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="iris-rehearsal-")))
-        root = clone(folder)
-        logs = folder / "logs"
-        logs.mkdir()
-        commit = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True
-        ).stdout.strip()
-        bucket = stack.enter_context(parts.bucket(logs / "bucket.log"))
-        fill(bucket, root)
-        registry = ""
-        if not given.no_image:
-            place = parts.registry(folder / "registry", logs / "registry.log")
-            registry = stack.enter_context(place)
-        world = World(
-            root=root,
-            logs=logs,
-            registry=registry,
-            github=stack.enter_context(parts.github(commit)),
-            environment=steps.environment(root, bucket.endpoint),
-            commit=commit,
-        )
-        world.run("scripts/use-bucket", parts.BUCKET)
-        print(f"the way, at {commit[:12]}")
-        if not given.only and not run_way(world, way):
-            return 1
-        print(f"the way took {time.monotonic() - began:.0f} s\n\nsabotage: what was broken, which step went red")
-        wrong = [each.name for each in chosen if not run_sabotage(world, bucket, each, way)]
+    with tempfile.TemporaryDirectory(prefix="iris-rehearsal-") as folder:
+        with make_world(Path(folder), not given.no_image, given.kubeconfig) as world:
+            print(f"workflow         event        job                          step, at {world.commit[:12]}")
+            if not given.only and not run_way(world):
+                return 1
+            print("\nnot executed, bounded in what act reads:")
+            for each in world.runner.bounds:
+                print(f"  {each.command:40.40} {each.not_executed}")
+            print(f"the cluster is {given.kubeconfig or 'a stand-in'}")
+            print(f"{time.monotonic() - began:.0f} s\n\nsabotage: what was broken, which step went red")
+            wrong = [each.name for each in chosen if not sabotage.run(world, each)]
     seconds = time.monotonic() - began
-    print(f"\n{len(chosen) - len(wrong)} of {len(chosen)} sabotages turned the right step red; {seconds:.0f} s in all")
+    print(f"\n{len(chosen) - len(wrong)} of {len(chosen)} sabotages ended as they must; {seconds:.0f} s in all")
     return 1 if wrong else 0
 
 

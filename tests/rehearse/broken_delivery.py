@@ -1,0 +1,145 @@
+"""Sabotage of a deployment: its commit, its service, its load."""
+
+from __future__ import annotations
+
+import contextlib
+
+import cluster
+import parts
+from broken_data import content_of, replace
+from sabotage import DEPLOY, NOTHING, Wrong, edit, forget_requests, nothing_deployed, sabotage
+from surroundings import World
+
+
+@sabotage("gates red on main", NOTHING)
+def gates_red(world):
+    """The real conclusion of a red ci starts cd, which must do nothing."""
+    data = content_of(world, "data/data.csv")
+    replace(world, "data/data.csv", data.replace(b"setosa", b"tulip", 1))
+    ci = world.push("gates")
+    if ci.conclusion != "failure":
+        raise Wrong("ci is not red")
+    forget_requests(world)
+    run = yield lambda: world.after_ci("cd.yml", ci.conclusion)
+    nothing_deployed(world)
+    if any(step.result != "skipped" for step in run.steps):
+        raise Wrong(f"{run.steps[0].job} ran")
+
+
+@sabotage("a commit whose gates were red", "Was ci green?", "is not green but 'failure'")
+def red_gates(world):
+    world.github.ci["conclusion"] = "failure"
+    forget_requests(world)
+    yield lambda: world.by_hand("cd.yml")
+    nothing_deployed(world)
+
+
+@sabotage("a cancelled run", "Was ci green?", "is not green but 'cancelled'")
+def cancelled(world):
+    world.github.ci["conclusion"] = "cancelled"
+    forget_requests(world)
+    if world.after_ci("cd.yml", "cancelled").steps:
+        raise Wrong("cd ran after a cancelled ci")
+    yield lambda: world.by_hand("cd.yml")
+    nothing_deployed(world)
+
+
+@contextlib.contextmanager
+def answering(world: World, status: int, body: dict):
+    """The load balancer leads to a service that always answers so."""
+    before = world.cluster.world.address
+    with parts.refusing(status, body) as url:
+        world.cluster.world.address = url.removeprefix("http://")
+        try:
+            yield
+        finally:
+            world.cluster.world.address = before
+
+
+def revision_of(world: World) -> str:
+    deployment = world.cluster.store.get("apps/v1", "deployments", "iris", "iris-api")
+    return deployment["metadata"]["annotations"][cluster.REVISION] if deployment else ""
+
+
+def image_of(world: World) -> str:
+    deployment = world.cluster.store.get("apps/v1", "deployments", "iris", "iris-api")
+    return deployment["spec"]["template"]["spec"]["containers"][0]["image"] if deployment else ""
+
+
+@sabotage("a Service that answers 500", DEPLOY, "expected 200", cluster=True)
+def answers_500(world):
+    """A new commit, so that there is something to undo: the image before serves on."""
+    world.after_ci("cd.yml", "success")
+    before = image_of(world)
+    (world.origin / "notes.txt").write_text("another commit\n")
+    world.github.ci["head_sha"] = world.committed()
+    with answering(world, 500, {"error": "broken"}):
+        yield lambda: world.after_ci("cd.yml", "success")
+    if image_of(world) != before:
+        raise Wrong(f"{image_of(world)} serves, expected {before}")
+
+
+@sabotage("a Service of another model", DEPLOY, "expected 200 and", cluster=True)
+def another_model(world):
+    with answering(world, 200, {"predictions": ["another"]}):
+        yield lambda: world.after_ci("cd.yml", "success")
+
+
+@sabotage("smoke fails, template unchanged", DEPLOY, "nothing to undo", cluster=True)
+def unchanged(world):
+    world.after_ci("cd.yml", "success")
+    before = revision_of(world)
+    with answering(world, 500, {"error": "broken"}):
+        yield lambda: world.after_ci("cd.yml", "success")
+    if revision_of(world) != before:
+        raise Wrong(f"revision {revision_of(world)} serves, expected {before}")
+
+
+@sabotage("the first deploy fails", DEPLOY, "there was no revision before", cluster=True)
+def first_deploy(world):
+    store = world.cluster.store
+    with store.lock:
+        deployment = store.get("apps/v1", "deployments", "iris", "iris-api")
+        if deployment:
+            world.cluster.world.deleted("apps/v1", "deployments", deployment)
+    world.cluster.world.pods = "crash"
+    world.environment["ROLLOUT_TIMEOUT_S"] = "5"
+    try:
+        yield lambda: world.after_ci("cd.yml", "success")
+    finally:
+        world.cluster.world.pods = "ok"
+        world.environment["ROLLOUT_TIMEOUT_S"] = "60"
+    if image_of(world):
+        raise Wrong("a Deployment is left")
+
+
+@sabotage("an SLO missed", "Measure", "objective 0.1 ms", cluster=True)
+def slo_missed(world):
+    edit(world, "experiments/scaling.yaml", "{p99: 500ms}", "{p99: 100us}")
+    world.github.ci["head_sha"] = world.committed()
+    yield lambda: world.after_ci("cd_loadtest.yml", "success")
+
+
+def report_of(world: World) -> str:
+    return (world.runner.state / "artifacts" / str(world.runner.number) / "report" / "report.md").read_text()
+
+
+@sabotage("no Google Cloud", NOTHING)
+def no_cloud(world):
+    """With a bucket the report names it; without a project the gates take the folder in git, and cd skips."""
+    world.push("gates")
+    if f"gs://{parts.BUCKET}/dvc" not in report_of(world):
+        raise Wrong(f"the report does not name the bucket: {report_of(world)[-200:]}")
+    variables = dict(world.variables)
+    world.variables.clear()
+    forget_requests(world)
+    try:
+        run = yield lambda: world.push("gates")
+        if "the folder in git" not in report_of(world):
+            raise Wrong(f"the report does not name the folder: {report_of(world)[-200:]}")
+        cd = world.after_ci("cd.yml", run.conclusion)
+    finally:
+        world.variables.update(variables)
+    nothing_deployed(world)
+    if cd.status != 0 or "run scripts/gcp/up.sh" not in "".join(step.said for step in cd.steps):
+        raise Wrong("cd does not say what to set")
