@@ -141,5 +141,6 @@ def no_cloud(world):
     finally:
         world.variables.update(variables)
     nothing_deployed(world)
-    if cd.status != 0 or "run scripts/gcp/up.sh" not in "".join(step.said for step in cd.steps):
-        raise Wrong("cd does not say what to set")
+    ran = {step.job.split("/")[0] for step in cd.steps if step.result != "skipped"}
+    if cd.status != 0 or ran != {"Ready"}:
+        raise Wrong(f"cd does not skip: {sorted(ran)} ran, exit status {cd.status}")
