@@ -20,7 +20,7 @@ struct LoadPlan {
   load::ProbeOptions probe;
   std::vector<std::string> job_argv;  // as the Job has it
   std::optional<LoadFiles> files;     // what wrk.script names, and what it may open
-  std::string script_source;          // "k8s/loadtest/wrk-configmap.yaml: post.lua"; empty without a script
+  std::string script_source;  // "k8s/loadtest/wrk-configmap.yaml: post.lua"; empty without a script
 };
 
 // wrk as the Job has it, against 127.0.0.1:port instead of the Service; the experiment's duration
