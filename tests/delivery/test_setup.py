@@ -70,7 +70,7 @@ OTHERS = {"chromium", "clang-tidy", "libgtest-dev", "nodejs", "shellcheck", "lib
         (["build"], {"g++", "cmake"}),
         (["demo"], {"g++", "wrk"}),
         (["image"], {"g++", "wrk", "python3-yaml", "podman"}),
-        (["lint"], {"g++", "libgtest-dev", "clang-tidy", "shellcheck", "yamllint"}),
+        (["lint"], {"g++", "clang-tidy", "shellcheck", "yamllint"}),
         (["build", "asan"], {"g++", "libgtest-dev", "librapidcheck-dev"}),
         (["build", "fuzz"], {"g++", "clang", "libclang-rt-dev"}),
         (["test"], {"g++", "chromium", "nodejs", "libgtest-dev"}),
