@@ -26,6 +26,7 @@ from pod_process import Image
 class Cluster:
     plane: control_plane.Plane
     pods: local_pods.LocalPods
+    balancer: balancer.Balancer
     program: Path
 
     @property
@@ -56,6 +57,6 @@ def running(folder: Path, program: Path) -> Iterator[Cluster]:
     with (
         control_plane.running(folder, built, comparison.CONTROLLER_FLAGS) as plane,
         local_pods.playing(plane, {"iris-loadtest": Image("wrk")}) as pods,
-        balancer.balancing(plane, pods),
+        balancer.balancing(plane, pods) as services,
     ):
-        yield Cluster(plane, pods, program)
+        yield Cluster(plane, pods, services, program)

@@ -241,7 +241,7 @@ class Start:
         for number in range(count):
             name = f"node-{number}"
             labels = {"topology.kubernetes.io/zone": f"zone-{number % 2}", "kubernetes.io/hostname": name}
-            size = {"cpu": "32", "memory": "128Gi", "pods": "110"}
+            size = {"cpu": "32", "memory": "128Gi", "ephemeral-storage": "100Gi", "pods": "110"}
             status = {"allocatable": size, "capacity": size}
             self.api.create("/api/v1/nodes", {"metadata": {"name": name, "labels": labels}, "status": status})
         flags = [f"--kubeconfig={self.kubeconfig(ADMIN)}", "--manage-all-nodes", f"--config={config}"]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 
-import cluster
 import parts
 from broken_data import content_of, replace
-from sabotage import DEPLOY, NOTHING, Wrong, edit, forget_requests, nothing_deployed, sabotage
+from sabotage import DEPLOY, NOTHING, Wrong, edit, mark_cluster, nothing_deployed, sabotage
 from surroundings import World
 
 
@@ -19,7 +18,7 @@ def gates_red(world):
     ci = world.push("gates")
     if ci.conclusion != "failure":
         raise Wrong("ci is not red")
-    forget_requests(world)
+    mark_cluster(world)
     run = yield lambda: world.after_ci("cd.yml", ci.conclusion)
     nothing_deployed(world)
     if any(step.result != "skipped" for step in run.steps):
@@ -29,7 +28,7 @@ def gates_red(world):
 @sabotage("a commit whose gates were red", "Was ci green?", "is not green but 'failure'")
 def red_gates(world):
     world.github.ci["conclusion"] = "failure"
-    forget_requests(world)
+    mark_cluster(world)
     yield lambda: world.by_hand("cd.yml")
     nothing_deployed(world)
 
@@ -37,7 +36,7 @@ def red_gates(world):
 @sabotage("a cancelled run", "Was ci green?", "is not green but 'cancelled'")
 def cancelled(world):
     world.github.ci["conclusion"] = "cancelled"
-    forget_requests(world)
+    mark_cluster(world)
     if world.after_ci("cd.yml", "cancelled").steps:
         raise Wrong("cd ran after a cancelled ci")
     yield lambda: world.by_hand("cd.yml")
@@ -47,36 +46,21 @@ def cancelled(world):
 @contextlib.contextmanager
 def answering(world: World, status: int, body: dict):
     """The load balancer leads to a service that always answers so."""
-    before = world.cluster.world.address
-    with parts.refusing(status, body) as url:
-        world.cluster.world.address = url.removeprefix("http://")
-        try:
-            yield
-        finally:
-            world.cluster.world.address = before
-
-
-def revision_of(world: World) -> str:
-    deployment = world.cluster.store.get("apps/v1", "deployments", "iris", "iris-api")
-    return deployment["metadata"]["annotations"][cluster.REVISION] if deployment else ""
-
-
-def image_of(world: World) -> str:
-    deployment = world.cluster.store.get("apps/v1", "deployments", "iris", "iris-api")
-    return deployment["spec"]["template"]["spec"]["containers"][0]["image"] if deployment else ""
+    with parts.refusing(status, body) as url, world.cluster.answering(url):
+        yield
 
 
 @sabotage("a Service that answers 500", DEPLOY, "expected 200", cluster=True)
 def answers_500(world):
     """A new commit, so that there is something to undo: the image before serves on."""
     world.after_ci("cd.yml", "success")
-    before = image_of(world)
+    before = world.cluster.image()
     (world.origin / "notes.txt").write_text("another commit\n")
     world.github.ci["head_sha"] = world.committed()
     with answering(world, 500, {"error": "broken"}):
         yield lambda: world.after_ci("cd.yml", "success")
-    if image_of(world) != before:
-        raise Wrong(f"{image_of(world)} serves, expected {before}")
+    if world.cluster.image() != before:
+        raise Wrong(f"{world.cluster.image()} serves, expected {before}")
 
 
 @sabotage("a Service of another model", DEPLOY, "expected 200 and", cluster=True)
@@ -88,28 +72,23 @@ def another_model(world):
 @sabotage("smoke fails, template unchanged", DEPLOY, "nothing to undo", cluster=True)
 def unchanged(world):
     world.after_ci("cd.yml", "success")
-    before = revision_of(world)
+    before = world.cluster.revision()
     with answering(world, 500, {"error": "broken"}):
         yield lambda: world.after_ci("cd.yml", "success")
-    if revision_of(world) != before:
-        raise Wrong(f"revision {revision_of(world)} serves, expected {before}")
+    if world.cluster.revision() != before:
+        raise Wrong(f"revision {world.cluster.revision()} serves, expected {before}")
 
 
 @sabotage("the first deploy fails", DEPLOY, "there was no revision before", cluster=True)
 def first_deploy(world):
-    store = world.cluster.store
-    with store.lock:
-        deployment = store.get("apps/v1", "deployments", "iris", "iris-api")
-        if deployment:
-            world.cluster.world.deleted("apps/v1", "deployments", deployment)
-    world.cluster.world.pods = "crash"
-    world.environment["ROLLOUT_TIMEOUT_S"] = "5"
+    world.cluster.remove()
+    usual, world.environment["ROLLOUT_TIMEOUT_S"] = world.environment["ROLLOUT_TIMEOUT_S"], "5"
     try:
-        yield lambda: world.after_ci("cd.yml", "success")
+        with world.cluster.failing_pods():
+            yield lambda: world.after_ci("cd.yml", "success")
     finally:
-        world.cluster.world.pods = "ok"
-        world.environment["ROLLOUT_TIMEOUT_S"] = "60"
-    if image_of(world):
+        world.environment["ROLLOUT_TIMEOUT_S"] = usual
+    if world.cluster.image():
         raise Wrong("a Deployment is left")
 
 
@@ -132,7 +111,7 @@ def no_cloud(world):
         raise Wrong(f"the report does not name the bucket: {report_of(world)[-200:]}")
     variables = dict(world.variables)
     world.variables.clear()
-    forget_requests(world)
+    mark_cluster(world)
     try:
         run = yield lambda: world.push("gates")
         if "the folder in git" not in report_of(world):

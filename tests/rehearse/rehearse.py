@@ -5,7 +5,8 @@ sabotage of them. Called by ./run rehearse, which installs what it needs.
     ./run rehearse                    the workflows, then all sabotages
     ./run rehearse --only SABOTAGE    the sabotages of that name alone
     ./run rehearse --no-image         without what needs a container engine
-    ./run rehearse --kubeconfig FILE  deploys to that cluster; without the sabotages of the stand-in cluster
+    ./run rehearse --cluster          deploys to a real control plane on this machine (tests/kubernetes)
+    ./run rehearse --kubeconfig FILE  deploys to that cluster; without the sabotages that break a cluster
 
 The committed HEAD is rehearsed, in a clone of its own. Exit status 1 when a workflow is not green, or when
 a sabotage does not turn the right step red with the right message.
@@ -27,10 +28,11 @@ from pathlib import Path
 import broken_data
 import broken_delivery
 import broken_tree
-import cluster
+import clusters
 import parts
 import runner
 import sabotage
+import stand_in
 from surroundings import World
 
 # Each adds its sabotages when it is read.
@@ -96,7 +98,27 @@ def fill(bucket: parts.Bucket, root: Path) -> None:
 
 
 @contextlib.contextmanager
-def make_world(folder: Path, with_images: bool, kubeconfig: Path | None):
+def cluster_of(given: argparse.Namespace, act: runner.Runner, iris: Path, folder: Path):
+    """The cluster that gcloud gives the workflows a kubeconfig of; None where it is not ours to break."""
+    kubeconfig = act.state / "kubeconfig"
+    model = stand_in.model_of(act.origin, iris, folder)
+    if given.kubeconfig:
+        shutil.copy(given.kubeconfig, kubeconfig)
+        yield None
+    elif given.cluster:
+        with clusters.running(kubeconfig, folder / "cluster", iris, model) as real:
+            yield real
+    else:
+        with (
+            stand_in.service(iris, model, folder / "logs" / "service.log") as address,
+            stand_in.running(kubeconfig, address) as ours,
+        ):
+            yield ours
+
+
+@contextlib.contextmanager
+def make_world(folder: Path, given: argparse.Namespace):
+    with_images = not given.no_image
     (folder / "logs").mkdir()
     origin, commit = make_origin(folder)
     bounds = runner.BOUNDED + runner.WITHOUT_IMAGES * (not with_images)
@@ -110,13 +132,7 @@ def make_world(folder: Path, with_images: bool, kubeconfig: Path | None):
         if with_images:
             place = stack.enter_context(parts.registry(folder / "registry", folder / "logs" / "registry.log"))
             (folder / "registries.conf").write_text(f'[[registry]]\nlocation = "{place}"\ninsecure = true\n')
-        server = None
-        if kubeconfig:
-            shutil.copy(kubeconfig, act.state / "kubeconfig")
-        else:
-            model = cluster.model_of(origin, iris, folder)
-            address = stack.enter_context(cluster.service(iris, model, folder / "logs" / "service.log"))
-            server = stack.enter_context(cluster.cluster(act.state / "kubeconfig", address))
+        served = stack.enter_context(cluster_of(given, act, iris, folder))
         # A region whose registry is this machine's: REGION-docker.pkg.dev/…
         variables = VARIABLES | {"GCP_REGION": f"{place}/rehearsal"}
         environment = {
@@ -128,7 +144,7 @@ def make_world(folder: Path, with_images: bool, kubeconfig: Path | None):
         if with_images:
             environment |= {"ENGINE": "podman", "CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf")}
         github = stack.enter_context(parts.github())
-        yield World(folder, origin, act, bucket, github, server, commit, variables, environment)
+        yield World(folder, origin, act, bucket, github, served, commit, variables, environment)
 
 
 def show(run: runner.Run, event: str) -> None:
@@ -162,6 +178,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="The workflow files, executed and sabotaged.")
     parser.add_argument("--only", help="part of a sabotage's name")
     parser.add_argument("--no-image", action="store_true", help="without a container engine")
+    parser.add_argument("--cluster", action="store_true", help="deploy to a real control plane on this machine")
     parser.add_argument("--kubeconfig", type=Path, help="of the cluster to deploy to; else a stand-in")
     given = parser.parse_args()
     check_machine(not given.no_image)
@@ -169,14 +186,14 @@ def main() -> int:
     chosen = [each for each in chosen if not (each.image and given.no_image) and not (each.cluster and given.kubeconfig)]
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="iris-rehearsal-") as folder:
-        with make_world(Path(folder), not given.no_image, given.kubeconfig) as world:
+        with make_world(Path(folder), given) as world:
             print(f"workflow         event        job                          step, at {world.commit[:12]}")
             if not given.only and not run_way(world):
                 return 1
             print("\nnot executed, bounded in what act reads:")
             for each in world.runner.bounds:
                 print(f"  {each.command:40.40} {each.not_executed}")
-            print(f"the cluster is {given.kubeconfig or 'a stand-in'}")
+            print(f"the cluster is {world.cluster.name if world.cluster else given.kubeconfig}")
             print(f"{time.monotonic() - began:.0f} s\n\nsabotage: what was broken, which step went red")
             wrong = [each.name for each in chosen if not sabotage.run(world, each)]
     seconds = time.monotonic() - began

@@ -29,7 +29,7 @@ class Sabotage:
     says: str  # of its message
     change: Callable[[World], Generator[Start, Run, None]]
     image: bool = False  # needs a container engine
-    cluster: bool = False  # needs the stand-in cluster
+    cluster: bool = False  # breaks the cluster: not that of --kubeconfig
 
 
 ALL: list[Sabotage] = []
@@ -95,10 +95,11 @@ def edit(world: World, path: str, old: str, new: str) -> None:
 
 
 def nothing_deployed(world: World) -> None:
-    if world.cluster and world.cluster.changes():
-        raise Wrong(f"the cluster was changed: {world.cluster.changes()[0]}")
+    """Since the cluster's mark."""
+    if world.cluster and (changed := world.cluster.changed()):
+        raise Wrong(f"the cluster was changed: {changed}")
 
 
-def forget_requests(world: World) -> None:
+def mark_cluster(world: World) -> None:
     if world.cluster:
-        world.cluster.requests.clear()
+        world.cluster.mark()

@@ -8,8 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import cluster
 import parts
+from clusters import Cluster
 from runner import Run, Runner
 
 # What a fork looks for.
@@ -23,7 +23,7 @@ class World:
     runner: Runner
     bucket: parts.Bucket
     github: object
-    cluster: cluster.ApiServer | None
+    cluster: Cluster | None
     commit: str
     variables: dict[str, str]
     environment: dict[str, str]

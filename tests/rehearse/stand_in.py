@@ -18,9 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cluster"))
 
 import parts
 from api_server import ApiServer
+from clusters import REVISION, Cluster
 from world import World
-
-REVISION = "deployment.kubernetes.io/revision"
 
 
 class DeliveryWorld(World):
@@ -81,13 +80,44 @@ class DeliveryWorld(World):
                 self.store.pop("apps/v1", "replicasets", each["metadata"]["namespace"], each["metadata"]["name"])
 
 
+class StandIn(Cluster):
+    """The stand-in; its pods are objects, its load balancer leads to one real server."""
+
+    def __init__(self, kubeconfig: Path, server: ApiServer) -> None:
+        super().__init__("a stand-in of the API server", kubeconfig)
+        self.server = server
+
+    def mark(self) -> None:
+        self.server.requests.clear()
+
+    def changed(self) -> str:
+        return " ".join(next(iter(self.server.changes()), []))
+
+    @contextlib.contextmanager
+    def answering(self, url: str) -> Iterator[None]:
+        world = self.server.world
+        before, world.address = world.address, url.removeprefix("http://")
+        try:
+            yield
+        finally:
+            world.address = before
+
+    @contextlib.contextmanager
+    def failing_pods(self) -> Iterator[None]:
+        self.server.world.pods = "crash"
+        try:
+            yield
+        finally:
+            self.server.world.pods = "ok"
+
+
 @contextlib.contextmanager
-def cluster(kubeconfig: Path, address: str, **script) -> Iterator[ApiServer]:
-    world = DeliveryWorld(address, **script)
+def running(kubeconfig: Path, address: str) -> Iterator[StandIn]:
+    world = DeliveryWorld(address)
     server = ApiServer(world)
     server.write_kubeconfig(kubeconfig)
     try:
-        yield server
+        yield StandIn(kubeconfig, server)
     finally:
         server.stop_listening()
         world.close()
