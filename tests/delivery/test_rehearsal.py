@@ -11,10 +11,11 @@ import pytest
 @pytest.fixture
 def rehearsal(repo, monkeypatch):
     monkeypatch.syspath_prepend(str(repo / "tests" / "rehearse"))
+    import rehearse
     import runner
     import sabotage
 
-    return SimpleNamespace(runner=runner, sabotage=sabotage)
+    return SimpleNamespace(runner=runner, sabotage=sabotage, way=rehearse)
 
 
 def rehearse(repo, *flags, **environment):
@@ -32,7 +33,7 @@ def test_the_workflows_are_green_and_every_sabotage_is_seen(repo, iris):
     result = rehearse(repo)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "WRONG" not in result.stdout
-    assert result.stdout.count("as it must") >= 18
+    assert result.stdout.count("as it must") >= 27
 
 
 def test_it_says_so_when_a_workflow_is_not_green(repo, iris, tmp_path):
@@ -74,6 +75,24 @@ def test_a_sabotage_that_turns_another_step_red_fails(rehearsal, step, says, res
     each = rehearsal.sabotage.Sabotage("a name", step, says, None)
     verdict, _, _ = rehearsal.sabotage.judge(each, run_of(rehearsal, *results, status=status))
     assert verdict == right
+
+
+@pytest.mark.parametrize(
+    ("jobs", "results", "status", "says"),
+    [
+        ({"Gates"}, [("Gate", "success", "")], 0, ""),
+        ({"Gates"}, [("Gate", "failure", "found tulip\n")], 1, "found tulip"),
+        ({"Gates"}, [], 1, "no step is red"),
+        # Skipped where it must run, and the other way round.
+        ({"Gates"}, [], 0, "expected the jobs ['Gates'], found []"),
+        ({"Gates"}, [("Gate", "skipped", "")], 0, "expected the jobs ['Gates'], found []"),
+        (set(), [("Gate", "success", "")], 0, "expected the jobs [], found ['Gates']"),
+    ],
+)
+def test_a_workflow_that_skips_what_it_must_do_is_not_green(rehearsal, jobs, results, status, says):
+    leg = rehearsal.way.Leg("push", None, jobs)
+    wrong = rehearsal.way.wrong_with(leg, run_of(rehearsal, *results, status=status))
+    assert says in wrong and bool(says) == bool(wrong)
 
 
 def test_what_a_run_left_behind_fails_it_too(rehearsal, capsys):

@@ -120,9 +120,11 @@ class Pod:
             if name is None:
                 continue
             data = self.node.plane.api.get(f"/api/v1/namespaces/{self.namespace}/configmaps/{name}")["data"]
+            inside, outside = mount["mountPath"] + "/", f"{self.folder}/"
             for key, text in data.items():
-                (self.folder / key).write_text(text)
-            found[mount["mountPath"] + "/"] = f"{self.folder}/"
+                # A file may name another of the volume.
+                (self.folder / key).write_text(text.replace(inside, outside))
+            found[inside] = outside
         return found
 
     def step(self, pod: dict) -> None:

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 
 import parts
-from sabotage import GATES, sabotage
+from sabotage import BUILD, GATES, Wrong, edit, mark_cluster, nothing_deployed, sabotage
 from surroundings import World
 
 
@@ -59,6 +59,17 @@ def missing(world):
     world.bucket.put(object_of(md5_of(whole)), whole)
 
 
+@sabotage("a missing object, in the cache", "Check the bucket", "found no such object")
+def missing_but_cached(world):
+    """The gates have it from the runner's cache, and are green: the bucket itself is asked all the same."""
+    if world.push("gates").conclusion != "success":
+        raise Wrong("the gates are red")
+    whole = content_of(world, "data/data.csv")
+    world.bucket.delete(object_of(md5_of(whole)))
+    yield lambda: world.push("bucket")
+    world.bucket.put(object_of(md5_of(whole)), whole)
+
+
 @sabotage("an object missing in the bucket", "Bucket, objects, cluster, tools", "found no such object")
 def missing_in_the_bucket(world):
     whole = content_of(world, "models/model.onnx")
@@ -92,50 +103,67 @@ def pickled(world):
 
 
 @contextlib.contextmanager
-def refused_credential(world: World, error: dict):
-    """A key whose token endpoint refuses, for the bucket of every checkout: by DVC's global configuration."""
+def key_of(world: World, token_url: str):
+    """A repository that signs in with a service account's key."""
     made = subprocess.run(["openssl", "genrsa", "2048"], capture_output=True, text=True, check=True)
+    key = {"type": "service_account", "client_email": "iris@example.iam.gserviceaccount.com"}
+    key |= {"private_key_id": "revoked", "private_key": made.stdout, "token_uri": token_url}
     folder = world.folder / "dvc"
-    folder.mkdir(exist_ok=True)
-    with parts.refusing(400, error) as url:
-        key = {"type": "service_account", "client_email": "iris@example.iam.gserviceaccount.com"}
-        key |= {"private_key_id": "revoked", "private_key": made.stdout, "token_uri": f"{url}/token"}
-        (folder / "key.json").write_text(json.dumps(key))
-        (folder / "config").write_text(
-            f"['remote \"bucket\"']\n    endpointurl = {world.bucket.endpoint}\n"
-            f"    credentialpath = {folder / 'key.json'}\n"
-        )
-        world.environment["DVC_GLOBAL_CONFIG_DIR"] = str(folder)
-        try:
-            yield
-        finally:
-            del world.environment["DVC_GLOBAL_CONFIG_DIR"]
-            shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / "key.json").write_text(json.dumps(key))
+    # To an emulator iris sends a credential only where DVC's settings name it.
+    place = f"endpointurl = {world.google.url}\n    credentialpath = {folder / 'key.json'}"
+    (folder / "config").write_text(f"['remote \"bucket\"']\n    {place}\n")
+    provider = world.variables.pop("GCP_WORKLOAD_IDENTITY_PROVIDER")
+    world.secrets["GCP_SA_KEY"] = json.dumps(key)
+    world.environment["DVC_GLOBAL_CONFIG_DIR"] = str(folder)
+    try:
+        yield
+    finally:
+        del world.environment["DVC_GLOBAL_CONFIG_DIR"], world.secrets["GCP_SA_KEY"]
+        world.variables["GCP_WORKLOAD_IDENTITY_PROVIDER"] = provider
+        shutil.rmtree(folder)
 
 
 @sabotage("a revoked key", GATES, "revoked")
 def revoked(world):
-    with refused_credential(world, {"error": "invalid_grant"}):
+    with parts.refusing(400, {"error": "invalid_grant"}) as url, key_of(world, f"{url}/token"):
         yield lambda: world.push("gates")
 
 
-@sabotage("an expired token", "Sign in", "stale to sign-in")
+@sabotage("an expired token", BUILD, "stale to sign-in")
 def expired(world):
-    mark = world.runner.state / "expired"
-    mark.touch()
+    """The first step that uses it is red, and nothing is deployed."""
+    mark_cluster(world)
+    world.google.expired = True
     try:
         yield lambda: world.after_ci("cd.yml", "success")
     finally:
-        mark.unlink()
+        world.google.expired = False
+    nothing_deployed(world)
+
+
+@sabotage("a deployment from another branch", BUILD, "rejected by the attribute condition")
+def other_branch(world):
+    mark_cluster(world)
+    yield lambda: world.by_hand("cd.yml", branch="topic")
+    nothing_deployed(world)
+
+
+@sabotage("a job that does not sign in", GATES, "Anonymous caller")
+def not_signed_in(world):
+    """What a token is handed out for is held: without it, the bucket says no."""
+    condition = "steps.source.outputs.bucket != ''"
+    edit(world, ".github/workflows/ci.yml", condition, condition.replace("!=", "=="))
+    yield lambda: world.push("gates")
 
 
 @sabotage("a bucket that is read-only", "Check the bucket", "403")
 def read_only(world):
-    before = world.environment["STORAGE_EMULATOR_HOST"]
     refusal = {"error": {"code": 403, "message": "does not have storage.objects.create access"}}
-    with parts.refusing(403, refusal, upstream=before) as url:
-        world.environment["STORAGE_EMULATOR_HOST"] = url
+    with parts.refusing(403, refusal, upstream=world.bucket.endpoint) as url:
+        world.google.bucket = url
         try:
             yield lambda: world.push("bucket")
         finally:
-            world.environment["STORAGE_EMULATOR_HOST"] = before
+            world.google.bucket = world.bucket.endpoint

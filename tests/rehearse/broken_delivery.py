@@ -50,13 +50,25 @@ def answering(world: World, status: int, body: dict):
         yield
 
 
+def deploy(world: World) -> None:
+    run = world.after_ci("cd.yml", "success")
+    if run.status != 0:
+        said = run.red.said if run.red else run.said
+        raise Wrong(f"a deployment that nobody sabotages is red: {said[-2000:]}")
+
+
+def another_commit(world: World) -> None:
+    """So that there is another image to deploy."""
+    (world.origin / "notes.txt").write_text("another commit\n")
+    world.github.ci["head_sha"] = world.committed()
+
+
 @sabotage("a Service that answers 500", DEPLOY, "expected 200", cluster=True)
 def answers_500(world):
     """A new commit, so that there is something to undo: the image before serves on."""
-    world.after_ci("cd.yml", "success")
+    deploy(world)
     before = world.cluster.image()
-    (world.origin / "notes.txt").write_text("another commit\n")
-    world.github.ci["head_sha"] = world.committed()
+    another_commit(world)
     with answering(world, 500, {"error": "broken"}):
         yield lambda: world.after_ci("cd.yml", "success")
     if world.cluster.image() != before:
@@ -71,7 +83,7 @@ def another_model(world):
 
 @sabotage("smoke fails, template unchanged", DEPLOY, "nothing to undo", cluster=True)
 def unchanged(world):
-    world.after_ci("cd.yml", "success")
+    deploy(world)
     before = world.cluster.revision()
     with answering(world, 500, {"error": "broken"}):
         yield lambda: world.after_ci("cd.yml", "success")
@@ -90,6 +102,19 @@ def first_deploy(world):
         world.environment["ROLLOUT_TIMEOUT_S"] = usual
     if world.cluster.image():
         raise Wrong("a Deployment is left")
+
+
+@sabotage("a cancelled deployment", DEPLOY, cluster=True)
+def cut_off(world):
+    """In the middle of a rollout that does not end. The next deployment is whole."""
+    deploy(world)
+    before = world.cluster.image()
+    another_commit(world)
+    with world.cluster.failing_pods():
+        yield lambda: world.after_ci("cd.yml", "success", cancel_when=lambda: world.cluster.image() != before)
+    if world.cluster.image() == before:
+        raise Wrong("it was cancelled before anything was changed")
+    deploy(world)
 
 
 @sabotage("an SLO missed", "Measure", "objective 0.1 ms", cluster=True)

@@ -52,7 +52,7 @@ def fork(world):
     if any(step.name == "Sign in" and step.result != "skipped" for step in ci.steps):
         raise Wrong("it signed in")
     for _ in range(2):
-        comment = world.after_ci("comment.yml", ci.conclusion, of="pull_request", run_id=world.runner.number)
+        comment = world.comment(ci.conclusion)
         if comment.status != 0:
             raise Wrong(f"comment.yml is red: {message_of(comment.said, '')}")
         world.runner.number -= 1

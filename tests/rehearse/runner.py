@@ -11,8 +11,11 @@ import dataclasses
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -77,6 +80,11 @@ class Run:
         return next((step for step in self.steps if step.result == "failure"), None)
 
     @property
+    def jobs(self) -> set[str]:
+        """The names of the jobs that came to a step."""
+        return {step.job.rsplit("/", 1)[-1] for step in self.steps if step.result != "skipped"}
+
+    @property
     def conclusion(self) -> str:
         return "success" if self.status == 0 else "failure"
 
@@ -96,7 +104,7 @@ def parse(workflow: str, status: int, output: str, errors: str) -> Run:
             if entry.get("level") in ("error", "fatal"):
                 rest.append(entry["msg"])
             continue
-        step = steps.setdefault((entry["job"], identity[0]), Step(entry["job"], entry["step"]))
+        step = steps.setdefault((entry["job"], identity[0]), Step(entry["job"].strip(), entry["step"]))
         if entry.get("raw_output") or entry.get("level") == "error":
             step.said += entry["msg"] if entry["msg"].endswith("\n") else entry["msg"] + "\n"
         if "stepResult" in entry and len(identity) == 1:
@@ -160,7 +168,7 @@ class Runner:
         secrets: dict[str, str],
         job: str = "",
         path: str = "",
-        timeout_s: float = 1800,
+        cancel_when: Callable[[], bool] | None = None,
     ) -> Run:
         self.number += 1
         command = [self.act, event_name, "-W", f".github/workflows/{workflow}", "--json"]
@@ -184,8 +192,23 @@ class Runner:
         home.mkdir(exist_ok=True)
         own = {**os.environ, "HOME": str(home), "PATH": path or ":".join(self.search_path())}
         own.pop("IRIS_BIN", None)
-        done = subprocess.run(
-            command, cwd=self.read, env=own, capture_output=True, text=True, check=False, timeout=timeout_s
-        )
-        (self.folder / "logs" / f"{self.number:02}-{workflow}.log").write_text(done.stdout + done.stderr)
-        return parse(workflow, done.returncode, done.stdout, done.stderr)
+        output = self.folder / "logs" / f"{self.number:02}-{workflow}.log"
+        errors = output.with_suffix(".errors")
+        with open(output, "wb") as out, open(errors, "wb") as err:
+            process = subprocess.Popen(command, cwd=self.read, env=own, stdout=out, stderr=err)
+        status = end_of(process, cancel_when)
+        return parse(workflow, status, output.read_text(errors="replace"), errors.read_text(errors="replace"))
+
+
+def end_of(process: subprocess.Popen, cancel_when: Callable[[], bool] | None, limit_s: float = 1800) -> int:
+    """act's exit status; a run is cancelled as by a person at a terminal."""
+    deadline = time.monotonic() + limit_s
+    while cancel_when is not None and process.poll() is None and time.monotonic() < deadline:
+        if cancel_when():
+            process.send_signal(signal.SIGINT)
+            break
+        time.sleep(0.1)
+    try:
+        return process.wait(max(0, deadline - time.monotonic()))
+    finally:
+        process.kill()

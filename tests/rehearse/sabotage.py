@@ -19,6 +19,7 @@ Start = Callable[[], Run]
 NOTHING = ""  # no step may be red
 
 GATES = "Pull, check, train, evaluate"
+BUILD = "Build and check"
 DEPLOY = "Deploy, wait, ask, undo what fails"
 
 

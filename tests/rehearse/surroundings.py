@@ -10,6 +10,7 @@ from pathlib import Path
 
 import parts
 from clusters import Cluster
+from federation import State
 from runner import Run, Runner
 
 # What a fork looks for.
@@ -22,6 +23,7 @@ class World:
     origin: Path  # the repository that a checkout fetches from
     runner: Runner
     bucket: parts.Bucket
+    google: State
     github: object
     cluster: Cluster | None
     commit: str
@@ -49,7 +51,8 @@ class World:
     def whole_again(self) -> None:
         self.git("reset", "--quiet", "--hard", self.commit)
         self.git("clean", "--quiet", "-fd")
-        shutil.rmtree(self.runner.state / "artifacts", ignore_errors=True)
+        for folder in ("artifacts", "cache"):
+            shutil.rmtree(self.runner.state / folder, ignore_errors=True)
         self.github.comments.clear()
         self.github.ci.update(head_sha=self.commit, status="completed", conclusion="success")
 
@@ -58,7 +61,7 @@ class World:
         repository = {"full_name": "owner/name", "name": "name", "default_branch": "main", "owner": owner}
         return {"repository": repository, "after": commit, "head_commit": {"id": commit}, **more}
 
-    def start(self, workflow: str, name: str, event: dict, commit: str, job: str = "") -> Run:
+    def start(self, workflow: str, name: str, event: dict, commit: str, job: str = "", **how) -> Run:
         return self.runner.run(
             workflow,
             name,
@@ -69,6 +72,7 @@ class World:
             secrets={"GITHUB_TOKEN": "token-of-this-run", **self.secrets},
             job=job,
             path=self.path,
+            **how,
         )
 
     def push(self, job: str = "", branch: str = "main") -> Run:
@@ -87,7 +91,11 @@ class World:
         event = self.event(commit, ref="refs/pull/7/merge", pull_request=pull, number=7)
         return self.start("ci.yml", "pull_request", event, commit, job)
 
-    def after_ci(self, workflow: str, conclusion: str, of: str = "push", run_id: int = 1) -> Run:
+    def comment(self, conclusion: str = "success") -> Run:
+        """comment.yml after the pull request's ci that just ended."""
+        return self.after_ci("comment.yml", conclusion, of="pull_request", run_id=self.runner.number)
+
+    def after_ci(self, workflow: str, conclusion: str, of: str = "push", run_id: int = 1, **how) -> Run:
         """A workflow that starts when ci ends; it is read as main has it."""
         commit = self.git("rev-parse", "HEAD")
         ended = {"id": run_id, "event": of, "conclusion": conclusion, "head_sha": commit}
@@ -95,11 +103,11 @@ class World:
         ended["head_repository"] = {"id": 5, "owner": {"login": "owner" if of == "push" else "someone"}}
         ended["html_url"] = "https://github.com/owner/name/actions/runs/1"
         event = self.event(self.commit, ref="refs/heads/main", action="completed", workflow_run=ended)
-        return self.start(workflow, "workflow_run", event, self.commit if of == "pull_request" else commit)
+        return self.start(workflow, "workflow_run", event, self.commit if of == "pull_request" else commit, **how)
 
-    def by_hand(self, workflow: str) -> Run:
+    def by_hand(self, workflow: str, branch: str = "main") -> Run:
         commit = self.git("rev-parse", "HEAD")
-        return self.start(workflow, "workflow_dispatch", self.event(commit, ref="refs/heads/main"), commit)
+        return self.start(workflow, "workflow_dispatch", self.event(commit, ref=f"refs/heads/{branch}"), commit)
 
     def by_clock(self, workflow: str) -> Run:
         commit = self.git("rev-parse", "HEAD")
