@@ -19,6 +19,7 @@ KUBECTL = """\
 echo "$*" >> "$KUBECTL_CALLS"
 case "$*" in
   *'get deployment/iris-api'*'io/revision}') cat "$KUBECTL_REVISION" ;;
+  *'get replicasets'*) printf %s "$KUBECTL_SERVING" ;;
   'apply '*) printf %s "$KUBECTL_AFTER" > "$KUBECTL_REVISION"; exit "$KUBECTL_APPLY" ;;
   *'rollout status'*) [ -f "$KUBECTL_CALLS.undone" ] || exit "$KUBECTL_ROLLOUT" ;;
   *'rollout undo'*) touch "$KUBECTL_CALLS.undone" ;;
@@ -70,8 +71,8 @@ def deploy(repo, tmp_path, service):
     file = tmp_path / "example.json"
     file.write_text(json.dumps(EXAMPLE))
 
-    def run(image=IMAGE, *flags, components="", example=file, before="7", after="8", apply=0, rollout=0, address=service.address):
-        """`before` and `after` are the Deployment's revision; "" for none."""
+    def run(image=IMAGE, *flags, components="", example=file, before="7", serving="", after="8", apply=0, rollout=0, address=service.address):
+        """`before` and `after` are the Deployment's revision; `serving` are those with ready pods; "" for none."""
         calls = tmp_path / "calls"
         revision = tmp_path / "revision"
         revision.write_text(before)
@@ -82,6 +83,7 @@ def deploy(repo, tmp_path, service):
                 "PATH": f"{kubectl.parent}:{os.environ['PATH']}",
                 "KUBECTL_CALLS": str(calls),
                 "KUBECTL_REVISION": str(revision),
+                "KUBECTL_SERVING": serving,
                 "KUBECTL_AFTER": after,
                 "KUBECTL_APPLY": str(apply),
                 "KUBECTL_ROLLOUT": str(rollout),
@@ -105,7 +107,7 @@ def test_it_deploys_by_digest_and_says_where(deploy, service, repo):
     result, calls = deploy()
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"address=http://{service.address}\n"
-    assert calls[1] == "apply --kustomize build/deploy"
+    assert "apply --kustomize build/deploy" in calls
     overlay = yaml.safe_load((repo / "build" / "deploy" / "kustomization.yaml").read_text())
     assert overlay["images"][0]["digest"] == DIGEST
     assert not any("undo" in call or "delete" in call for call in calls)
@@ -140,6 +142,14 @@ def test_what_did_not_change_the_template_undoes_no_other_release(deploy, servic
     assert result.returncode == 1
     assert "nothing to undo: the Deployment's template is the one from before, revision 7" in result.stderr
     assert not any("undo" in call or "delete" in call for call in calls)
+
+
+@pytest.mark.parametrize("after", ["11", "10"])
+def test_after_a_cancelled_deployment_what_serves_is_kept(deploy, after):
+    """Revision 10 was cut off in the middle; also when the same is deployed again, 9 is what served."""
+    result, calls = deploy(before="10", serving="8\n9\n", after=after, rollout=1)
+    assert result.returncode == 1
+    assert any("rollout undo deployment/iris-api --to-revision 9" in call for call in calls)
 
 
 @pytest.mark.parametrize(("after", "undone"), [("7", False), ("8", True)])

@@ -91,30 +91,55 @@ def unchanged(world):
         raise Wrong(f"revision {world.cluster.revision()} serves, expected {before}")
 
 
+@contextlib.contextmanager
+def short_rollout(world: World):
+    usual, world.environment["ROLLOUT_TIMEOUT_S"] = world.environment["ROLLOUT_TIMEOUT_S"], "5"
+    try:
+        yield
+    finally:
+        world.environment["ROLLOUT_TIMEOUT_S"] = usual
+
+
 @sabotage("the first deploy fails", DEPLOY, "there was no revision before", cluster=True)
 def first_deploy(world):
     world.cluster.remove()
-    usual, world.environment["ROLLOUT_TIMEOUT_S"] = world.environment["ROLLOUT_TIMEOUT_S"], "5"
-    try:
-        with world.cluster.failing_pods():
-            yield lambda: world.after_ci("cd.yml", "success")
-    finally:
-        world.environment["ROLLOUT_TIMEOUT_S"] = usual
+    with world.cluster.failing_pods(), short_rollout(world):
+        yield lambda: world.after_ci("cd.yml", "success")
     if world.cluster.image():
         raise Wrong("a Deployment is left")
 
 
+def cut_off(world: World, before: str):
+    """A deployment that is cancelled in the middle of a rollout that does not end."""
+    return world.after_ci("cd.yml", "success", cancel_when=lambda: world.cluster.image() != before)
+
+
 @sabotage("a cancelled deployment", DEPLOY, cluster=True)
-def cut_off(world):
-    """In the middle of a rollout that does not end. The next deployment is whole."""
+def cancelled_deployment(world):
+    """The next one is whole."""
     deploy(world)
     before = world.cluster.image()
     another_commit(world)
     with world.cluster.failing_pods():
-        yield lambda: world.after_ci("cd.yml", "success", cancel_when=lambda: world.cluster.image() != before)
+        yield lambda: cut_off(world, before)
     if world.cluster.image() == before:
         raise Wrong("it was cancelled before anything was changed")
     deploy(world)
+
+
+@sabotage("a failure after a cancelled one", DEPLOY, "the revision before", cluster=True)
+def failure_after(world):
+    """What served before both serves on, not what was cut off."""
+    deploy(world)
+    before = world.cluster.image()
+    another_commit(world)
+    with world.cluster.failing_pods(), short_rollout(world):
+        cut_off(world, before)
+        if world.cluster.image() == before:
+            raise Wrong("it was cancelled before anything was changed")
+        yield lambda: world.after_ci("cd.yml", "success")
+        if world.cluster.image() != before:
+            raise Wrong(f"{world.cluster.image()} serves, expected {before}")
 
 
 @sabotage("an SLO missed", "Measure", "objective 0.1 ms", cluster=True)

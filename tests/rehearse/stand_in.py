@@ -32,9 +32,19 @@ class DeliveryWorld(World):
     def step_deployment(self, deployment, now):
         self.keep_revision(deployment)
         super().step_deployment(deployment, now)
+        self.count_ready(deployment)
         for service in self.store.all("v1", "services"):
             if service["spec"].get("type") == "LoadBalancer":
                 service["status"] = {"loadBalancer": {"ingress": [{"hostname": self.address}]}}
+
+    def count_ready(self, deployment) -> None:
+        """As with maxUnavailable 0: the set before is ready until the newest one is."""
+        sets = self.store.all("apps/v1", "replicasets", deployment["metadata"]["namespace"])
+        sets.sort(key=lambda each: int(each["metadata"]["annotations"][REVISION]))
+        if ready := deployment.get("status", {}).get("readyReplicas", 0):
+            for each in sets[:-1]:
+                each.pop("status", None)
+            sets[-1]["status"] = {"readyReplicas": ready}
 
     def keep_revision(self, deployment) -> None:
         """A ReplicaSet for each template, numbered as the Deployment controller does."""
