@@ -62,7 +62,12 @@ class Pod:
         self.ready = False
         self.ports: dict[int, int] = {}  # of the container, to those of the process
         self.usage = (time.monotonic(), 0.0)
-        self.image = node.images.get(self.container["image"])
+        self.image: Image | None = None
+        self.pull()
+
+    def pull(self) -> None:
+        """Tried again until it is there, as a kubelet does."""
+        self.image = self.node.images.get(self.container["image"])
         if self.image is not None:
             self.publish_log()
 
@@ -139,6 +144,8 @@ class Pod:
                 with contextlib.suppress(ApiError):
                     self.node.plane.api.delete(self.path(), grace_s=0)
             return
+        if self.image is None:
+            self.pull()
         if self.image is None:
             self.say("Pending", {"waiting": {"reason": "ImagePullBackOff", "message": f"no image {self.container['image']}"}})
             return
