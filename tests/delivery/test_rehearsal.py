@@ -119,3 +119,28 @@ def test_every_action_has_a_stand_in(repo, rehearsal):
     for path in (repo / ".github").rglob("*.yml"):
         for name, action in rehearsal.runner.USES.findall(path.read_text()):
             assert (rehearsal.runner.ACTIONS / action / "action.yml").is_file(), name
+
+
+def test_a_changed_stand_in_is_seen(rehearsal, tmp_path):
+    import stand_in
+
+    manifest = tmp_path / "namespace.yaml"
+    manifest.write_text("{apiVersion: v1, kind: Namespace, metadata: {name: another}}")
+    with stand_in.running(tmp_path / "kubeconfig", "127.0.0.1:1") as cluster:
+        for command in ("create", "delete"):
+            cluster.mark()
+            assert cluster.changed() == ""
+            cluster.kubectl(command, "-f", str(manifest))
+            assert "/namespaces" in cluster.changed()
+
+
+@pytest.mark.parametrize("after", ["Deployment/a 1 2", "Deployment/a 1 1\nService/b 2 1", ""])
+def test_a_changed_cluster_is_seen_by_its_objects(rehearsal, monkeypatch, after):
+    from clusters import Real
+
+    specs = ["Deployment/a 1 1", "Deployment/a 1 1", after]
+    monkeypatch.setattr(Real, "specs", lambda self: specs.pop(0))
+    cluster = Real.__new__(Real)
+    cluster.mark()
+    assert cluster.changed() == ""
+    assert cluster.changed() != ""

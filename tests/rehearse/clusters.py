@@ -53,8 +53,7 @@ class Cluster(abc.ABC):
 
     def changed(self) -> str:
         """What was changed since the mark."""
-        before = set(self.marked.splitlines())
-        return next((each for each in self.specs().splitlines() if each not in before), "")
+        return next(iter(set(self.marked.splitlines()) ^ set(self.specs().splitlines())), "")
 
     @abc.abstractmethod
     def answering(self, url: str) -> contextlib.AbstractContextManager[None]:
