@@ -19,8 +19,9 @@ OBJECTS = "namespaces,deployments,services,horizontalpodautoscalers,configmaps,n
 class Cluster(abc.ABC):
     """A cluster by its kubeconfig."""
 
-    def __init__(self, name: str, kubeconfig: Path, kubectl: str = "kubectl") -> None:
-        self.name, self.kubeconfig, self.program = name, kubeconfig, kubectl
+    def __init__(self, name: str, kubeconfig: Path, kubectl: str = "") -> None:
+        self.name, self.kubeconfig = name, kubeconfig
+        self.program = kubectl or str(Path(sys.executable).parent / "kubectl")
         self.marked = ""
 
     def kubectl(self, *words: str) -> str:
@@ -102,9 +103,15 @@ class ByName(dict):
 def running(kubeconfig: Path, folder: Path, iris: Path, model: Path) -> Iterator[Real]:
     """Started for the rehearsal alone."""
     sys.path.append(str(Path(__file__).resolve().parents[1] / "kubernetes"))
+    import binaries
     import cluster
     from pod_process import Image
 
+    try:
+        binaries.find()
+    except binaries.NotBuilt as missing:
+        print(f"rehearse: {missing}", file=sys.stderr)
+        sys.exit(3)
     folder.mkdir()
     with cluster.running(folder, iris) as plane:
         plane.pods.images = ByName({"iris-api": plane.image_of_iris(model), "iris-loadtest": Image("wrk")})

@@ -65,6 +65,9 @@ def git(root: Path, *command: str) -> str:
     return done.stdout.strip()
 
 
+SMALL_LOAD = "loads of 60 s with 1,000 and 2,000 connections: 3 s, 20 connections"
+
+
 def make_origin(folder: Path) -> tuple[Path, str]:
     """The committed HEAD as a repository to fetch from, with a small load test of seconds."""
     origin = folder / "origin"
@@ -78,7 +81,7 @@ def make_origin(folder: Path) -> tuple[Path, str]:
     for path in (origin / "k8s" / "loadtest").glob("job-wrk-*.yaml"):
         text = path.read_text().replace("-t12", "-t2").replace("-c1000", "-c20").replace("-c2000", "-c20")
         path.write_text(text)
-    git(origin, "commit", "--quiet", "--all", "--message", "a load of 3 s, with few connections")
+    git(origin, "commit", "--quiet", "--all", "--message", "a small load")
     return origin, git(origin, "rev-parse", "HEAD")
 
 
@@ -228,6 +231,7 @@ def main() -> int:
             print("\nnot executed, bounded in what act reads:")
             for each in world.runner.bounds:
                 print(f"  {each.command:40.40} {each.not_executed}")
+            print(f"  {'experiments/scaling.yaml':40} {SMALL_LOAD}")
             print(f"the cluster is {world.cluster.name if world.cluster else given.kubeconfig}")
             print(f"{time.monotonic() - began:.0f} s\n\nsabotage: what was broken, which step went red")
             wrong = [each.name for each in chosen if not sabotage.run(world, each)]
