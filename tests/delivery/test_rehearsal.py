@@ -144,3 +144,9 @@ def test_a_changed_cluster_is_seen_by_its_objects(rehearsal, monkeypatch, after)
     cluster.mark()
     assert cluster.changed() == ""
     assert cluster.changed() != ""
+
+
+@pytest.mark.parametrize(("line", "seen"), [("masked: ***", False), ("rehearsal-canary", True), ("ghp_" + "a1" * 18, True)])
+def test_a_secret_in_a_log_is_seen(rehearsal, tmp_path, line, seen):
+    (tmp_path / "01-ci.yml.log").write_text(f"a step said {line}\n")
+    assert ("01-ci.yml.log" in rehearsal.way.secrets_in(tmp_path)) == seen
