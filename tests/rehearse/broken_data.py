@@ -42,6 +42,15 @@ def replace(world: World, path: str, content: bytes) -> None:
         (world.origin / name).write_text("".join(lines))
 
 
+@contextlib.contextmanager
+def gone(world, path):
+    """The bucket without the object of a file."""
+    whole = content_of(world, path)
+    world.bucket.delete(object_of(md5_of(whole)))
+    yield
+    world.bucket.put(object_of(md5_of(whole)), whole)
+
+
 @sabotage("a corrupted DVC object", GATES, "digest")
 def corrupted(world):
     whole = content_of(world, "data/data.csv")
@@ -53,10 +62,8 @@ def corrupted(world):
 @sabotage("a missing DVC object", GATES, "found no such object")
 def missing(world):
     """The folder in git has it: only what asks the bucket sees that it is gone."""
-    whole = content_of(world, "data/data.csv")
-    world.bucket.delete(object_of(md5_of(whole)))
-    yield lambda: world.push("gates")
-    world.bucket.put(object_of(md5_of(whole)), whole)
+    with gone(world, "data/data.csv"):
+        yield lambda: world.push("gates")
 
 
 @sabotage("a missing object, in the cache", "Check the bucket", "found no such object")
@@ -64,18 +71,14 @@ def missing_but_cached(world):
     """The gates have it from the runner's cache, and are green: the bucket itself is asked all the same."""
     if world.push("gates").conclusion != "success":
         raise Wrong("the gates are red")
-    whole = content_of(world, "data/data.csv")
-    world.bucket.delete(object_of(md5_of(whole)))
-    yield lambda: world.push("bucket")
-    world.bucket.put(object_of(md5_of(whole)), whole)
+    with gone(world, "data/data.csv"):
+        yield lambda: world.push("bucket")
 
 
 @sabotage("an object missing in the bucket", "Bucket, objects, cluster, tools", "found no such object")
 def missing_in_the_bucket(world):
-    whole = content_of(world, "models/model.onnx")
-    world.bucket.delete(object_of(md5_of(whole)))
-    yield lambda: world.by_clock("sanity.yml")
-    world.bucket.put(object_of(md5_of(whole)), whole)
+    with gone(world, "models/model.onnx"):
+        yield lambda: world.by_clock("sanity.yml")
 
 
 @sabotage("a failing data gate", GATES, 'found "tulip"')
