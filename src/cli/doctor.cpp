@@ -39,7 +39,7 @@ struct DoctorOptions {
 struct Check {
   std::string name;
   ExitCode code = ExitCode::kDone;  // kGate: what is there is wrong; kEnvironment: something lacks
-  std::string detail;               // what was found; when it failed, with the mend
+  std::string detail;               // what was found; when it failed, with the fix
 };
 
 Check passed(std::string name, std::string detail) {
@@ -248,31 +248,30 @@ Result<ExitCode> run_doctor(const DoctorOptions& options) {
 }  // namespace
 
 Command doctor_command() {
-  return {
-      "doctor", "Check tools, secrets, remote, bucket and cluster",
-      "iris doctor                                    tools, and what DVC files name\n"
-      "  iris doctor --bucket my-bucket --cluster       and a canary object, and the cluster\n"
-      "  iris doctor --env GCP_SA_KEY --env BUCKET_NAME\n"
-      "\n"
-      "One line per check: ok, or failed and the mend. Secrets are never shown. Exit status: 1\n"
-      "when an object is missing or broken, 3 when a tool, a secret, a right, the bucket or\n"
-      "the cluster is not there.",
-      [](CLI::App& app) -> Action {
-        auto options = std::make_shared<DoctorOptions>();
-        app.add_option("--bucket", options->bucket,
-                       "Write, read and remove a canary object in this bucket (or URL)");
-        options->cluster_flag =
-            app.add_option("--cluster", options->cluster,
-                           "Reach the cluster of kubectl's context, whose name holds this")
-                ->expected(0, 1);
-        app.add_option("--env", options->variables, "A variable that must be set (repeatable)");
-        app.add_option("-j,--jobs", options->jobs, "Objects at a time")
-            ->check(CLI::Range(1, 128))
-            ->capture_default_str();
-        add_allowed_endpoints(app, options->token_hosts);
-        app.add_flag("--json", options->json, "Print one JSON object instead of text");
-        return [options](Context&) { return run_doctor(*options); };
-      }};
+  return {"doctor", "Check tools, secrets, remote, bucket and cluster",
+          "iris doctor                                    tools, and what DVC files name\n"
+          "  iris doctor --bucket my-bucket --cluster       and a canary object, and the cluster\n"
+          "  iris doctor --env GCP_SA_KEY --env BUCKET_NAME\n"
+          "\n"
+          "One line per check: ok, or failed and the fix. Secrets are never shown. Exit status: 1\n"
+          "when an object is missing or broken, 3 when a tool, a secret, a right, the bucket or\n"
+          "the cluster is not there.",
+          [](CLI::App& app) -> Action {
+            auto options = std::make_shared<DoctorOptions>();
+            app.add_option("--bucket", options->bucket,
+                           "Write, read and remove a canary object in this bucket (or URL)");
+            options->cluster_flag =
+                app.add_option("--cluster", options->cluster,
+                               "Reach the cluster of kubectl's context, whose name holds this")
+                    ->expected(0, 1);
+            app.add_option("--env", options->variables, "A variable that must be set (repeatable)");
+            app.add_option("-j,--jobs", options->jobs, "Objects at a time")
+                ->check(CLI::Range(1, 128))
+                ->capture_default_str();
+            add_allowed_endpoints(app, options->token_hosts);
+            app.add_flag("--json", options->json, "Print one JSON object instead of text");
+            return [options](Context&) { return run_doctor(*options); };
+          }};
 }
 
 }  // namespace iris::cli

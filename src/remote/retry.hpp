@@ -37,7 +37,7 @@ class Retry {
 Result<HttpResponse> send_patiently(const std::function<Answer()>& attempt,
                                     const RemoteOptions& options, const std::string& place);
 
-// Why an answer is no success, for people: "place: the server answered 403 …; the mend".
+// Why an answer is no success, for people: "place: the server answered 403 …; the fix".
 Error error_of(const Answer& answer, const std::string& place);
 
 }  // namespace iris::remote

@@ -3,7 +3,7 @@
 
     python3 tests/structure/check_structure.py [--root DIR]
 
-One line per violation, `file:line: what, and the mend`; exit status 1 when there is one. Needs
+One line per violation, `file:line: what, and the fix`; exit status 1 when there is one. Needs
 nothing but Python. A rule that changes is changed here, in MAY_USE or in the constants below it.
 """
 
